@@ -1,0 +1,111 @@
+/** What the user asked of `run`, parsed and checked, before any image or host is looked at. */
+
+/** A bind mount or tmpfs the user asked for. Paths are absolute; the cli made them so. */
+export type MountRequest =
+  | {
+    type: "bind";
+    source: string;
+    target: string;
+    readOnly: boolean;
+    /** `-v` makes a missing source directory, `--mount` refuses it (docker's rule). */
+    createSource: boolean;
+    propagation?: "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared";
+    /** Only the source mount itself, not those below it. */
+    nonRecursive?: boolean;
+  }
+  | {
+    type: "tmpfs";
+    target: string;
+    /** Bytes; undefined is the kernel's default. */
+    size?: number;
+    /** Permission bits; default 0o1777. */
+    mode?: number;
+    readOnly: boolean;
+    /** Further comma separated options as of `--tmpfs /p:noexec,...`, checked. */
+    options: string[];
+  };
+
+/** `-p [hostIp:]hostPort:containerPort[/proto]`; ranges are already expanded. */
+export interface PortMapping {
+  hostIp: string;
+  /** 0 lets the kernel choose. */
+  hostPort: number;
+  containerPort: number;
+  protocol: "tcp" | "udp";
+}
+
+/** `--ulimit name=soft:hard`; -1 is unlimited. */
+export interface Ulimit {
+  name: string;
+  soft: number;
+  hard: number;
+}
+
+/** `--device host[:container][:rwm]`. */
+export interface DeviceRequest {
+  source: string;
+  target: string;
+  access: string;
+}
+
+/** `--security-opt seccomp=...`. */
+export type SeccompChoice =
+  | { kind: "default" }
+  | { kind: "unconfined" }
+  | { kind: "profile"; path: string; json: string };
+
+/** Everything `run` can be told. Docker's defaults are filled in by the parser. */
+export interface RunOptions {
+  /** Image reference as typed; empty with `--rootfs`. */
+  image: string;
+  /** Arguments after the image. */
+  command: string[];
+  name?: string;
+  interactive: boolean;
+  tty: boolean;
+  remove: boolean;
+  /** `K=V`, in order, env files first; a bare `K` was resolved from the caller's environment. */
+  env: string[];
+  /** `K` names to remove, from `-e K` with K unset: docker removes the image's value. */
+  unsetEnv: string[];
+  user?: string;
+  workdir?: string;
+  /** `""` clears the image's entrypoint. */
+  entrypoint?: string;
+  hostname?: string;
+  mounts: MountRequest[];
+  readOnly: boolean;
+  network: "none" | "host" | "private";
+  publish: PortMapping[];
+  capAdd: string[];
+  capDrop: string[];
+  seccomp: SeccompChoice;
+  noNewPrivileges: boolean;
+  init: boolean;
+  ulimits: Ulimit[];
+  /** Bytes; docker's default 64 MiB. */
+  shmSize: number;
+  pull: "always" | "missing" | "never";
+  quiet: boolean;
+  platform?: string;
+  cidfile?: string;
+  labels: Record<string, string>;
+  stopSignal?: string;
+  /** `host`: the caller's ids only appear as themselves is not possible rootless; `single`: one id. */
+  userns: "auto" | "single";
+  pid: "private" | "host";
+  ipc: "private" | "host";
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  addHosts: { name: string; address: string }[];
+  devices: DeviceRequest[];
+  groupAdd: string[];
+  sysctls: Record<string, string>;
+  /** An unpacked root filesystem used in place of an image. */
+  rootfs?: string;
+  /** Print the syscall program instead of running it. */
+  debugPlan: boolean;
+  /** Forward signals to the container (docker's --sig-proxy). */
+  sigProxy: boolean;
+}
