@@ -118,7 +118,7 @@ export function cstring(text: string): number {
 }
 
 /** The bytes at an address that was mapped by the caller. */
-export function view(at: number, length: number): Uint8Array {
+export function view(at: number, length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(toArrayBuffer(at as Pointer, 0, length));
 }
 
