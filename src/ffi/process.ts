@@ -1,0 +1,126 @@
+/** Processes: making them by syscall programs, waiting for them, signalling them. */
+import { Arena } from "./arena.ts";
+import { CLONE, SIG_SETMASK, SIGCHLD, WNOHANG } from "./constants.ts";
+import { runProgram } from "./executor.ts";
+import { address, raw, sys, SyscallError } from "./libc.ts";
+import { type Arg, type Failure, Program } from "./program.ts";
+
+/** How a process ended: its exit code, or the signal that killed it. */
+export type Ending = { kind: "exited"; code: number } | { kind: "killed"; signal: number };
+
+function endingOf(status: number): Ending {
+  const signal = status & 127;
+  return signal === 0 ? { kind: "exited", code: (status >> 8) & 255 } : { kind: "killed", signal };
+}
+
+/** The shell's convention: the code, or 128 + signal. */
+export function exitStatus(ending: Ending): number {
+  return ending.kind === "exited" ? ending.code : 128 + ending.signal;
+}
+
+/** Waits for a child of ours, blocking. @throws SyscallError ECHILD when it is not our child */
+export function waitBlocking(pid: number): Ending {
+  const status = new Int32Array(1);
+  sys(`wait for process ${pid}`, "wait4", pid, address(status), 0, 0);
+  return endingOf(status[0] ?? 0);
+}
+
+/** How a child of ours ended, if it has. */
+export function poll(pid: number): Ending | undefined {
+  const status = new Int32Array(1);
+  return raw("wait4", pid, address(status), WNOHANG, 0) === pid
+    ? endingOf(status[0] ?? 0)
+    : undefined;
+}
+
+/** Resolves when a child of ours has ended; waits by SIGCHLD, not by polling. */
+export function ended(pid: number): Promise<Ending> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const ending = poll(pid);
+      if (ending === undefined) return;
+      process.off("SIGCHLD", look);
+      resolve(ending);
+    };
+    process.on("SIGCHLD", look);
+    look();
+  });
+}
+
+/** Sends a signal; false when there is no such process. */
+export function sendSignal(pid: number, signal: number): boolean {
+  return raw("kill", pid, signal) === 0;
+}
+
+/** A pipe whose ends are close-on-exec. */
+export function pipe(): { read: number; write: number } {
+  const ends = new Int32Array(2);
+  sys("make a pipe", "pipe2", address(ends), 0o2000000);
+  return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
+}
+
+/** Address of clone3's argument structure (struct clone_args, 88 bytes). */
+export function cloneArgs(arena: Arena, flags: number, exitSignal: number): number {
+  return arena.words([flags, 0, 0, 0, exitSignal, 0, 0, 0, 0, 0, 0]);
+}
+
+/** Size of struct clone_args as passed to clone3. */
+export const CLONE_ARGS_SIZE = 88;
+
+/** Appends the op that makes a child sharing our memory, in new namespaces as `flags` say. */
+export function opClone(program: Program, flags: number): void {
+  const args = cloneArgs(program.arena, CLONE.VM + CLONE.CLEAR_SIGHAND + flags, SIGCHLD);
+  program.op("make a process", "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
+}
+
+/** Appends the ops that give the child its standard descriptors; each is an open one or a register. */
+export function opStdio(program: Program, stdio: readonly (Arg | undefined)[]): void {
+  stdio.forEach((fd, target) => {
+    if (fd === undefined || fd === target) return;
+    program.op(`redirect descriptor ${target}`, "dup3", [fd, target, 0]);
+  });
+}
+
+/** Appends the ops after which the child takes signals again; Bun ignores SIGPIPE and SIGXFSZ, execve would keep that. */
+export function opDefaultSignals(program: Program): void {
+  const none = program.arena.words([0, 0, 0, 0]);
+  for (const signal of [13, 25]) program.op("reset signals", "rt_sigaction", [signal, none, 0, 8]);
+  program.op("unblock signals", "rt_sigprocmask", [SIG_SETMASK, none, 0, 8]);
+}
+
+/** The error of a program that failed in a child. */
+export function errorOf(failure: Failure, stage: string): SyscallError {
+  return new SyscallError(failure.op.what, failure.op.call, failure.errno, stage);
+}
+
+/** A command to start outside of any container. */
+export interface HostCommand {
+  /** Candidates, tried in order. */
+  paths: readonly string[];
+  args: readonly string[];
+  env: readonly string[];
+  /** Descriptors to use as 0, 1, 2; undefined keeps ours. */
+  stdio: readonly (number | undefined)[];
+}
+
+/**
+ * Starts a program on the host and returns its pid once it was executed.
+ * @throws SyscallError when none of the paths can be executed
+ */
+export function startHostCommand(command: HostCommand): number {
+  const arena = Arena.live();
+  const program = new Program(arena);
+  opClone(program, CLONE.VFORK);
+  opStdio(program, command.stdio);
+  opDefaultSignals(program);
+  const [args, env] = [arena.vector(command.args), arena.vector(command.env)];
+  command.paths.forEach((path, i) => {
+    const last = i === command.paths.length - 1;
+    program.op(`execute ${path}`, "execve", [arena.text(path), args, env], { ignore: !last });
+  });
+  const pid = runProgram(program);
+  const failure = program.failure();
+  if (failure === undefined) return pid;
+  if (pid > 0) waitBlocking(pid);
+  throw errorOf(failure, "new process");
+}

@@ -1,0 +1,75 @@
+/** Runs our own executable inside the user namespace, as its root: for work that needs JavaScript there. */
+import { closeSync } from "node:fs";
+import { Arena } from "../ffi/arena.ts";
+import { CLONE, PR, SIGKILL } from "../ffi/constants.ts";
+import { runProgram } from "../ffi/executor.ts";
+import {
+  ended,
+  type Ending,
+  errorOf,
+  opClone,
+  opDefaultSignals,
+  opStdio,
+  pipe,
+  waitBlocking,
+} from "../ffi/process.ts";
+import { Program } from "../ffi/program.ts";
+import type { UserNamespace } from "./user_namespace.ts";
+
+/** A worker that was started; the caller closes both descriptors. */
+export interface Worker {
+  pid: number;
+  /** Write end of its standard input. */
+  stdin: number;
+  /** Read end of its standard output. */
+  stdout: number;
+  exited: Promise<Ending>;
+}
+
+/** How to start ourselves: the executable, and arguments that come before the role's own. */
+export interface SelfCommand {
+  path: string;
+  args: readonly string[];
+}
+
+/**
+ * Starts the executable as root of the user namespace with `args` behind our own; standard error is shared.
+ * The worker dies with us.
+ * @throws SyscallError
+ */
+export function startWorker(
+  userns: UserNamespace,
+  self: SelfCommand,
+  args: readonly string[],
+): Worker {
+  const [input, output] = [pipe(), pipe()];
+  const program = new Program(Arena.live());
+  const { arena } = program;
+  opClone(program, CLONE.VFORK);
+  program.op("join the user namespace", "setns", [userns.fd, CLONE.NEWUSER]);
+  program.op("become root of the user namespace", "setresgid", [0, 0, 0]);
+  program.op("become root of the user namespace", "setresuid", [0, 0, 0]);
+  program.op("drop supplementary groups", "setgroups", [0, 0], {
+    ignore: userns.map.kind === "single",
+  });
+  opStdio(program, [input.read, output.write]);
+  program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
+  opDefaultSignals(program);
+  const argv = arena.vector(["tsbox", ...self.args, ...args]);
+  program.op(`execute ${self.path}`, "execve", [
+    arena.text(self.path),
+    argv,
+    arena.vector(["PATH=/usr/bin:/bin"]),
+  ]);
+  const pid = runProgram(program);
+  closeSync(input.read);
+  closeSync(output.write);
+  const failure = program.failure();
+  if (failure === undefined) {
+    return { pid, stdin: input.write, stdout: output.read, exited: ended(pid) };
+  }
+  closeSync(input.write);
+  closeSync(output.read);
+  if (pid > 0) waitBlocking(pid);
+  throw errorOf(failure, "worker");
+}
