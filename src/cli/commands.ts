@@ -1,0 +1,26 @@
+import type { CommandEntry } from "./command.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Every command and where it lives; nothing is loaded before it is called. */
+export const COMMANDS: readonly CommandEntry[] = [];
+
+/** The command the words begin with, and how many of them name it. */
+export function findCommand(
+  words: readonly string[],
+): { entry: CommandEntry; path: string; length: number } | undefined {
+  const [first = "", second] = words;
+  for (const path of [`${first} ${second}`, first]) {
+    const entry = COMMANDS.find((e) => e.paths.includes(path));
+    if (entry) return { entry, path, length: path === first ? 1 : 2 };
+  }
+  return undefined;
+}
+
+/** Docker's answer to a word that names no command. */
+export function unknownCommand(words: readonly string[], group: boolean): UsageError {
+  const [first = "", second = ""] = words;
+  const head = `tsbox: unknown command: tsbox ${group ? `${first} ${second}` : first}`;
+  const usage = group ? `\n\nUsage:  tsbox ${first}` : "";
+  const where = group ? ` ${first}` : "";
+  return new UsageError(`${head}${usage}\n\nRun 'tsbox${where} --help' for more information`, 1);
+}

@@ -1,0 +1,83 @@
+import { makeContext } from "../engine/context.ts";
+import type { Command } from "./command.ts";
+import { findCommand, unknownCommand } from "./commands.ts";
+import { contextSource, globalGrammar } from "./global.ts";
+import type { CliIo } from "./io.ts";
+import { parseLine } from "./parse.ts";
+import type { ParsedLine } from "./parse.ts";
+import { errorText, exitStatus } from "./report.ts";
+import { OutputClosed } from "./writer.ts";
+
+/** What a program dies of when it writes to a closed pipe: 128 + SIGPIPE. */
+const BROKEN_PIPE = 141;
+
+/** Runs one command line and returns the exit status; prints every error, throws none. */
+export async function cliMain(io: CliIo): Promise<number> {
+  const globals = { words: io.argv };
+  try {
+    return await dispatch(io, globals);
+  } catch (thrown) {
+    if (thrown instanceof OutputClosed) return BROKEN_PIPE;
+    io.err(errorText(thrown));
+    const { words: [first = "", second = ""] } = globals;
+    return exitStatus(thrown, first === "container" ? `${first} ${second}` : first);
+  }
+}
+
+/** `globals.words` is set to the words from the command on: the error status depends on them. */
+async function dispatch(io: CliIo, globals: { words: readonly string[] }): Promise<number> {
+  let line: ParsedLine | undefined;
+  if (io.argv[0]?.startsWith("-")) {
+    line = parseLine(globalGrammar, io.argv);
+    globals.words = line.args;
+    if (line.flags.on("version")) return printVersion(io);
+  }
+  const words = globals.words;
+  if (line?.help || words.length === 0 || words[0] === "help") {
+    return await help(io, words.slice(1));
+  }
+  const found = findCommand(words);
+  if (!found) return await groupHelp(io, words);
+  const command = await found.entry.load();
+  return await invoke(command, found.path, words.slice(found.length), io, line);
+}
+
+async function invoke(
+  command: Command,
+  path: string,
+  words: readonly string[],
+  io: CliIo,
+  globals: ParsedLine | undefined,
+): Promise<number> {
+  const grammar = { ...command.grammar, path };
+  const line = parseLine(grammar, words);
+  if (line.help) {
+    const { commandHelp } = await import("./help.ts");
+    io.out(commandHelp(grammar));
+    return 0;
+  }
+  return await command.run(line, io, makeContext(contextSource(globals, io)));
+}
+
+function printVersion(io: CliIo): number {
+  io.out(`tsbox version ${io.build.version}, build ${io.build.commit}\n`);
+  return 0;
+}
+
+async function help(io: CliIo, words: readonly string[]): Promise<number> {
+  const { helpFor } = await import("./help_topics.ts");
+  io.out(await helpFor(words));
+  return 0;
+}
+
+/** `tsbox image` alone prints its commands; anything else is unknown. */
+async function groupHelp(io: CliIo, words: readonly string[]): Promise<number> {
+  const { groupText } = await import("./help_topics.ts");
+  const [group = "", next] = words;
+  const text = groupText(group);
+  if (text === undefined || (next !== undefined && next !== "--help" && next !== "-h")) {
+    throw unknownCommand(words, text !== undefined);
+  }
+  io.out(text);
+  return 0;
+}

@@ -1,0 +1,24 @@
+import { messageOf, TsboxError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** The interrupted command's status: 128 + SIGINT, as a shell sees it. */
+const INTERRUPTED = 130;
+
+/** The one line (docker's usage errors: block) that says what went wrong. */
+export function errorText(thrown: unknown): string {
+  if (thrown instanceof UsageError) return thrown.message + "\n";
+  if (!(thrown instanceof TsboxError)) return `tsbox: internal error: ${messageOf(thrown)}\n`;
+  const stage = thrown.stage === undefined ? "" : ` (stage: ${thrown.stage})`;
+  const hint = thrown.hint === undefined ? "" : `; ${thrown.hint}`;
+  return `tsbox: ${thrown.message}${stage}${hint}\n`;
+}
+
+/** The exit status for an error: `run` keeps 125, 126 and 127 apart, the others fail with 1. */
+export function exitStatus(thrown: unknown, command: string): number {
+  if (thrown instanceof UsageError) return thrown.status;
+  const code = thrown instanceof TsboxError ? thrown.code : undefined;
+  if (code === "cancelled") return INTERRUPTED;
+  if (command !== "run" && command !== "container run") return 1;
+  if (code === "cannot-execute") return 126;
+  return code === "command-not-found" ? 127 : 125;
+}

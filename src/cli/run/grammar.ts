@@ -1,0 +1,99 @@
+import type { CommandGrammar, Flag } from "../flags.ts";
+
+/** Flags docker's `run` has and tsbox has not; `name:letter` where there is a short form. */
+const UNSUPPORTED = "annotation attach:a blkio-weight blkio-weight-device cgroup-parent cgroupns " +
+  "cpu-count cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares:c cpus " +
+  "cpuset-cpus cpuset-mems detach:d detach-keys device-cgroup-rule device-read-bps " +
+  "device-read-iops device-write-bps device-write-iops disable-content-trust domainname expose " +
+  "gpus health-cmd health-interval health-retries health-start-interval health-start-period " +
+  "health-timeout io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip " +
+  "log-driver log-opt mac-address memory:m memory-reservation memory-swap memory-swappiness " +
+  "net-alias network-alias no-healthcheck oom-kill-disable oom-score-adj pids-limit privileged " +
+  "publish-all:P restart runtime stop-timeout storage-opt use-api-socket uts volume-driver " +
+  "volumes-from";
+
+/** The flags of `run` that tsbox obeys. */
+const SUPPORTED: Flag[] = [
+  { name: "add-host", value: "list", help: "Add a custom host-to-IP mapping (host:ip)" },
+  { name: "cap-add", value: "list", help: "Add Linux capabilities" },
+  { name: "cap-drop", value: "list", help: "Drop Linux capabilities" },
+  { name: "cidfile", value: "string", help: "Write the container ID to the file" },
+  { name: "debug-plan", help: "Print the system calls of the start instead of making them" },
+  { name: "device", value: "list", help: "Add a host device to the container" },
+  { name: "dns", value: "list", help: "Set custom DNS servers" },
+  { name: "dns-option", value: "list", help: "Set DNS options" },
+  { name: "dns-opt", alias: "dns-option", value: "list", help: "" },
+  { name: "dns-search", value: "list", help: "Set custom DNS search domains" },
+  {
+    name: "entrypoint",
+    value: "string",
+    help: "Overwrite the default ENTRYPOINT of the image",
+  },
+  { name: "env", short: "e", value: "list", help: "Set environment variables" },
+  { name: "env-file", value: "list", help: "Read in a file of environment variables" },
+  { name: "group-add", value: "list", help: "Add additional groups to join" },
+  { name: "hostname", short: "h", value: "string", help: "Container host name" },
+  {
+    name: "init",
+    help: "Run an init inside the container that forwards signals and reaps processes",
+  },
+  { name: "interactive", short: "i", help: "Keep STDIN open even if not attached" },
+  { name: "ipc", value: "string", help: "IPC mode to use (private|host)" },
+  { name: "label", short: "l", value: "list", help: "Set meta data on a container" },
+  { name: "label-file", value: "list", help: "Read in a line delimited file of labels" },
+  { name: "mount", value: "mount", help: "Attach a filesystem mount to the container" },
+  { name: "name", value: "string", help: "Assign a name to the container" },
+  { name: "network", value: "network", help: "Network of the container (private|host|none)" },
+  { name: "net", alias: "network", value: "network", help: "" },
+  { name: "pid", value: "string", help: "PID namespace to use (host)" },
+  { name: "platform", value: "string", help: "Set the platform of the image" },
+  { name: "publish", short: "p", value: "list", help: "Publish a container's port(s) to the host" },
+  {
+    name: "pull",
+    value: "string",
+    help: 'Pull image before running ("always", "missing", "never") (default "missing")',
+  },
+  { name: "quiet", short: "q", help: "Suppress the pull output" },
+  { name: "read-only", help: "Mount the container's root filesystem as read only" },
+  { name: "rm", help: "Automatically remove the container when it exits" },
+  { name: "rootfs", value: "string", help: "Use this directory as root filesystem, no image" },
+  {
+    name: "security-opt",
+    value: "list",
+    help: "Security options (seccomp=FILE|unconfined, no-new-privileges)",
+  },
+  { name: "shm-size", value: "bytes", help: "Size of /dev/shm" },
+  { name: "sig-proxy", help: "Proxy received signals to the process (default true)" },
+  { name: "stop-signal", value: "string", help: "Signal to stop the container" },
+  { name: "sysctl", value: "map", help: "Sysctl options" },
+  { name: "tmpfs", value: "list", help: "Mount a tmpfs directory" },
+  { name: "tty", short: "t", help: "Allocate a pseudo-TTY" },
+  { name: "ulimit", value: "ulimit", help: "Ulimit options" },
+  {
+    name: "user",
+    short: "u",
+    value: "string",
+    help: "Username or UID (format: <name|uid>[:<group|gid>])",
+  },
+  { name: "userns", value: "string", help: "User namespace to use (auto|single)" },
+  { name: "volume", short: "v", value: "list", help: "Bind mount a volume" },
+  { name: "workdir", short: "w", value: "string", help: "Working directory inside the container" },
+];
+
+function unsupported(): Flag[] {
+  return UNSUPPORTED.split(" ").map((word): Flag => {
+    const [name = "", short] = word.split(":");
+    return { name, help: "", value: "string", unsupported: true, ...(short && { short }) };
+  });
+}
+
+/** `tsbox run`. */
+export const runGrammar: CommandGrammar = {
+  path: "run",
+  aliases: ["container run", "run"],
+  summary: "Create and run a new container from an image",
+  usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+  args: { min: 1 },
+  optionsFirst: true,
+  flags: [...SUPPORTED, ...unsupported()],
+};

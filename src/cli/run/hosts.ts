@@ -1,0 +1,68 @@
+import { ipVersion } from "../../container/ip_address.ts";
+import { TsboxError } from "../../errors.ts";
+
+type Refuse = (reason: string) => Error;
+
+/** Longest host name the kernel keeps (HOST_NAME_MAX). */
+const HOST_NAME_MAX = 64;
+const LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
+
+/** `--add-host name:ip` or `name=ip`; `host-gateway` stays a word for the network to resolve. */
+export function parseAddHost(
+  spec: string,
+  refuse: Refuse,
+): { name: string; address: string } {
+  const at = spec.includes("=") ? spec.indexOf("=") : spec.indexOf(":");
+  const name = spec.slice(0, Math.max(at, 0));
+  const address = spec.slice(at + 1).replace(/^\[(.*)\]$/, "$1");
+  if (at < 0 || name === "" || /\s/.test(name)) throw refuse(`bad format for add-host: "${spec}"`);
+  if (address !== "host-gateway" && ipVersion(address) === undefined) {
+    throw refuse(`invalid IP address in add-host: "${spec.slice(at + 1)}"`);
+  }
+  return { name, address };
+}
+
+/** `--dns`. */
+export function parseDns(text: string, refuse: Refuse): string {
+  const address = text.trim();
+  if (ipVersion(address) === undefined) {
+    throw refuse(`IP address is not correctly formatted: ${text}`);
+  }
+  return address;
+}
+
+/** `--dns-search`; `.` means none. */
+export function parseDnsSearch(text: string, refuse: Refuse): string {
+  const domain = text.trim();
+  if (domain === ".") return domain;
+  const labels = domain.replace(/\.$/, "").split(".");
+  const valid = /[a-zA-Z]/.test(domain) && domain.length <= 255 &&
+    labels.every((label) => LABEL.test(label));
+  if (!valid) throw refuse(`${text} is not a valid domain`);
+  return domain;
+}
+
+/** `--dns-option`: a word of resolv.conf's `options` line. */
+export function parseDnsOption(text: string, refuse: Refuse): string {
+  if (!/^[\x21-\x7e]+$/.test(text)) throw refuse("DNS option must be one word");
+  return text;
+}
+
+/** `--hostname`, by RFC 1123. */
+export function parseHostname(text: string): string {
+  const valid = text.length <= HOST_NAME_MAX && text.split(".").every((label) => LABEL.test(label));
+  if (!valid) throw new TsboxError("invalid-argument", `invalid hostname format: ${text}`);
+  return text;
+}
+
+/** `--name`. */
+export function parseName(text: string): string {
+  const name = text.replace(/^\//, "");
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+    throw new TsboxError(
+      "invalid-argument",
+      `Invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    );
+  }
+  return name;
+}

@@ -1,0 +1,182 @@
+import { existsSync } from "node:fs";
+import type { MountRequest, RunOptions } from "../../container/run_options.ts";
+import { parseSignal } from "../../container/signals.ts";
+import { TsboxError } from "../../errors.ts";
+import type { ParsedLine } from "../parse.ts";
+import { badValue } from "../usage_error.ts";
+import { makeEnvironment, readKeyValues, splitPair } from "./environment.ts";
+import { runGrammar } from "./grammar.ts";
+import {
+  parseAddHost,
+  parseDns,
+  parseDnsOption,
+  parseDnsSearch,
+  parseHostname,
+  parseName,
+} from "./hosts.ts";
+import { parseIpc, parseNetwork, parsePid, parsePull, parseUserns } from "./modes.ts";
+import { parseMount } from "./mount_flag.ts";
+import { parseTmpfs, parseVolume, refuseDuplicates } from "./mounts.ts";
+import { absolutePath } from "./paths.ts";
+import { parsePublish } from "./ports.ts";
+import { parseCapability, parseDevice, parseSecurity } from "./privileges.ts";
+import { parseSize } from "./size.ts";
+import { parseSysctls } from "./sysctls.ts";
+import { parseUlimit } from "./ulimits.ts";
+
+/** Docker's default for /dev/shm. */
+const SHM_SIZE = 64 * 1024 * 1024;
+
+/** What the flags are read against. */
+export interface Caller {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  cwd: string;
+}
+
+/** Fills docker's defaults in and checks every value. Throws UsageError or TsboxError. */
+export function makeRunOptions(line: ParsedLine, caller: Caller): RunOptions {
+  const { flags } = line;
+  const network = parseNetwork(flags.all("network"));
+  const ipc = parseIpc(flags.last("ipc"));
+  return {
+    ...image(line, caller),
+    ...identity(line, caller),
+    ...labelled(line),
+    interactive: flags.on("interactive"),
+    tty: flags.on("tty"),
+    remove: flags.on("rm"),
+    ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller.env),
+    mounts: mounts(line, caller),
+    readOnly: flags.on("read-only"),
+    network,
+    publish: flags.all("publish").flatMap(parsePublish),
+    ...parseSecurity(flags.all("security-opt"), caller.cwd),
+    capAdd: flags.all("cap-add").map((cap) => parseCapability(cap, "CapAdd")),
+    capDrop: flags.all("cap-drop").map((cap) => parseCapability(cap, "CapDrop")),
+    init: flags.on("init"),
+    ulimits: each(line, "ulimit", parseUlimit),
+    shmSize: shmSize(line),
+    userns: parseUserns(flags.last("userns")),
+    pid: parsePid(flags.last("pid")),
+    ipc,
+    dns: each(line, "dns", parseDns),
+    dnsSearch: each(line, "dns-search", parseDnsSearch),
+    dnsOptions: each(line, "dns-option", parseDnsOption),
+    addHosts: each(line, "add-host", parseAddHost),
+    devices: flags.all("device").map(parseDevice),
+    groupAdd: [...flags.all("group-add")],
+    sysctls: parseSysctls(
+      flags.all("sysctl"),
+      { network: network === "host", ipc: ipc === "host" },
+      (value, reason) => refuse("sysctl", value, reason),
+    ),
+    debugPlan: flags.on("debug-plan"),
+    sigProxy: flags.on("sig-proxy", true),
+  };
+}
+
+function refuse(name: string, value: string, reason: string): Error {
+  const flag = runGrammar.flags.find((f) => f.name === name) ?? { name, help: "" };
+  return badValue(runGrammar, flag, value, reason);
+}
+
+/** Every value of a flag through its parser; a refused one becomes docker's message. */
+function each<T>(
+  { flags }: ParsedLine,
+  name: string,
+  parse: (value: string, refuse: (reason: string) => Error) => T,
+): T[] {
+  return flags.all(name).map((value) => parse(value, (reason) => refuse(name, value, reason)));
+}
+
+function image({ flags, args }: ParsedLine, { cwd }: Caller) {
+  const rootfs = flags.last("rootfs");
+  const entrypoint = flags.last("entrypoint");
+  const platform = flags.last("platform");
+  const user = flags.last("user");
+  return {
+    image: rootfs === undefined ? args[0] ?? "" : "",
+    command: rootfs === undefined ? args.slice(1) : args,
+    pull: parsePull(flags.last("pull")),
+    quiet: flags.on("quiet"),
+    ...(rootfs !== undefined && { rootfs: absolutePath(cwd, rootfs) }),
+    ...(entrypoint !== undefined && { entrypoint }),
+    ...(platform && { platform }),
+    ...(user && { user }),
+    ...workdir(flags.last("workdir")),
+  };
+}
+
+function workdir(path: string | undefined): { workdir?: string } {
+  if (!path) return {};
+  if (path.startsWith("/")) return { workdir: path };
+  throw new TsboxError(
+    "invalid-argument",
+    `the working directory '${path}' is invalid, it needs to be an absolute path`,
+  );
+}
+
+function identity({ flags }: ParsedLine, { cwd }: Caller) {
+  const name = flags.last("name");
+  const hostname = flags.last("hostname");
+  const stopSignal = flags.last("stop-signal");
+  if (stopSignal) parseSignal(stopSignal);
+  return {
+    ...(name && { name: parseName(name) }),
+    ...(hostname && { hostname: parseHostname(hostname) }),
+    ...(stopSignal && { stopSignal }),
+    ...cidfile(flags.last("cidfile"), cwd),
+  };
+}
+
+function cidfile(given: string | undefined, cwd: string): { cidfile?: string } {
+  if (!given) return {};
+  const path = absolutePath(cwd, given);
+  if (!existsSync(path)) return { cidfile: path };
+  throw new TsboxError(
+    "conflict",
+    `container ID file found, make sure the other container isn't running or delete ${given}`,
+  );
+}
+
+function labelled(line: ParsedLine): { labels: Record<string, string> } {
+  const labels: Record<string, string> = {};
+  for (const path of line.flags.all("label-file")) {
+    for (const [name, value] of readKeyValues(path, "label")) labels[name] = value ?? "";
+  }
+  for (const spec of line.flags.all("label")) {
+    const [name, value] = splitPair(spec);
+    if (name === "") throw refuse("label", spec, `invalid label '${spec}': empty name`);
+    if (/\s/.test(name)) throw refuse("label", spec, `label '${name}' contains whitespaces`);
+    labels[name] = value ?? "";
+  }
+  return { labels };
+}
+
+function checkedEnv({ flags }: ParsedLine): readonly string[] {
+  for (const spec of flags.all("env")) {
+    const [name] = splitPair(spec);
+    if (name === "") throw refuse("env", spec, `invalid environment variable: ${spec}`);
+  }
+  return flags.all("env");
+}
+
+function mounts(line: ParsedLine, { cwd }: Caller): MountRequest[] {
+  const all = [
+    ...line.flags.all("volume").map((spec) => parseVolume(spec, cwd)),
+    ...each(line, "mount", (spec, refused) => parseMount(spec, cwd, refused)),
+    ...line.flags.all("tmpfs").map(parseTmpfs),
+  ];
+  refuseDuplicates(all);
+  return all;
+}
+
+function shmSize(line: ParsedLine): number {
+  const [size] = each(line, "shm-size", (text, refused) => {
+    const bytes = parseSize(text);
+    if (bytes === undefined) throw refused(`invalid size: '${text}'`);
+    return bytes;
+  }).slice(-1);
+  return size || SHM_SIZE;
+}

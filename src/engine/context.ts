@@ -1,0 +1,65 @@
+import { TsboxError } from "../errors.ts";
+
+/** How a container's root filesystem is put together. */
+export type StorageDriver = "overlay" | "fuse-overlayfs" | "copy";
+
+/** What every verb of the engine needs to know about the caller: made once, from values. */
+export interface EngineContext {
+  /** Absolute: the store. */
+  dataRoot: string;
+  /** Absolute: what a reboot may forget. */
+  runtimeDir: string;
+  /** Absolute: the caller's home directory. */
+  home: string;
+  /** Absolute: where docker's config.json and certs.d are. */
+  dockerConfigDir: string;
+  /** Undefined: the best one that works. */
+  storageDriver?: StorageDriver;
+  uid: number;
+  gid: number;
+  /** The caller's environment, for proxies, credential helpers and tools that are started. */
+  env: Readonly<Record<string, string | undefined>>;
+  build: { version: string; commit: string };
+}
+
+/** What {@link makeContext} is made from. */
+export interface ContextSource {
+  env: Readonly<Record<string, string | undefined>>;
+  uid: number;
+  gid: number;
+  build: { version: string; commit: string };
+  /** Absolute; in place of the default store. */
+  dataRoot?: string;
+  storageDriver?: StorageDriver;
+}
+
+/** Looks at nothing but its argument. Throws TsboxError("host") when there is no home directory. */
+export function makeContext(source: ContextSource): EngineContext {
+  const { env, uid, gid, build, storageDriver } = source;
+  const home = env["HOME"];
+  if (!home?.startsWith("/")) {
+    throw new TsboxError("host", "Cannot find the home directory: HOME is not an absolute path", {
+      hint: "set HOME",
+    });
+  }
+  const dataRoot = source.dataRoot ??
+    `${absolute(env["XDG_DATA_HOME"]) ?? `${home}/.local/share`}/tsbox`;
+  const runtime = absolute(env["XDG_RUNTIME_DIR"]);
+  return {
+    dataRoot,
+    // A directory of our own name in /tmp could be someone else's: without one of ours, the store.
+    runtimeDir: runtime === undefined ? `${dataRoot}/run` : `${runtime}/tsbox`,
+    home,
+    dockerConfigDir: absolute(env["DOCKER_CONFIG"]) ?? `${home}/.docker`,
+    ...(storageDriver && { storageDriver }),
+    uid,
+    gid,
+    env,
+    build,
+  };
+}
+
+/** The XDG base directory specification says that relative paths are ignored. */
+function absolute(path: string | undefined): string | undefined {
+  return path?.startsWith("/") ? path.replace(/(.)\/+$/, "$1") : undefined;
+}
