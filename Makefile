@@ -25,6 +25,7 @@ check:
 test: setup
 	@scripts/check
 	@$(BUN) compile.ts
+	@$(BUN) compile.ts --target linux-arm64
 	@scripts/test
 
 demo:

@@ -1,0 +1,26 @@
+/** What of git is baked into the executable. */
+
+/** What the executable is made of; a change elsewhere, such as in the docs, does not make it another one. */
+const INPUTS = ["src", "compile.ts", "scripts/compile", "package.json", "package-lock.json"];
+
+/**
+ * The short hash of the commit in `root`, with `-dirty` when what is compiled differs from it;
+ * `unknown` outside a git checkout.
+ */
+export function sourceRevision(root: string): string {
+  const head = git(root, "rev-parse", "--short=7", "HEAD");
+  if (head === undefined) return "unknown";
+  const changed = git(root, "status", "--porcelain", "--", ...INPUTS);
+  return changed === "" ? head : `${head}-dirty`;
+}
+
+function git(root: string, ...args: string[]): string | undefined {
+  if (Bun.which("git") === null) return undefined;
+  // The tree may belong to another user (root builds, an ordinary user owns it), and nothing is run from it.
+  const done = Bun.spawnSync(["git", "-c", "safe.directory=*", ...args], {
+    cwd: root,
+    env: { ...process.env, GIT_OPTIONAL_LOCKS: "0" },
+    stderr: "ignore",
+  });
+  return done.success ? done.stdout.toString().trim() : undefined;
+}

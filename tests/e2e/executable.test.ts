@@ -1,0 +1,58 @@
+/** The compiled executable itself, before any command: versions, other machines, hostile folders. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "../..");
+const TSBOX = join(ROOT, "dist/tsbox");
+const ARM64 = join(ROOT, "dist/tsbox-linux-arm64");
+/** Debian's libc6-arm64-cross: the loader and C library that a foreign executable asks for. */
+const ARM64_LIBRARIES = "/usr/aarch64-linux-gnu";
+const VERSION = /^tsbox version \d+\.\d+\.\d+, build (unknown|[0-9a-f]{7,}(-dirty)?)\n$/;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "tsbox-executable-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(command: string[], env: Record<string, string> = {}) {
+  const done = Bun.spawnSync(command, { cwd: folder, env: { HOME: folder, ...env } });
+  return { stdout: done.stdout.toString(), stderr: done.stderr.toString(), status: done.exitCode };
+}
+
+test("--version prints version and commit", () => {
+  const { stdout, stderr, status } = run([TSBOX, "--version"]);
+  expect(stdout).toMatch(VERSION);
+  expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+});
+
+test.skipIf(process.arch !== "x64" || !existsSync(ARM64_LIBRARIES))(
+  "the executable for arm64 starts under qemu",
+  () => {
+    const { stdout, status } = run([
+      "qemu-aarch64-static",
+      "-L",
+      ARM64_LIBRARIES,
+      ARM64,
+      "--version",
+    ]);
+    expect(stdout).toMatch(VERSION);
+    expect(status).toBe(0);
+  },
+);
+
+test("configuration files of Bun in the current folder are not read", () => {
+  const trap = join(folder, "trap.ts");
+  const mark = join(folder, "mark");
+  writeFileSync(trap, `require("fs").writeFileSync(${JSON.stringify(mark)}, "ran");`);
+  writeFileSync(join(folder, "bunfig.toml"), `preload = ["./trap.ts"]\n`);
+  writeFileSync(join(folder, "package.json"), "{ not json");
+  writeFileSync(join(folder, "tsconfig.json"), "{ not json");
+  writeFileSync(join(folder, ".env"), `BUN_OPTIONS=--preload=${trap}\n`);
+  const { stdout, stderr } = run([TSBOX, "--version"]);
+  expect(stdout).toMatch(VERSION);
+  expect(stderr).toBe("");
+  expect(existsSync(mark)).toBe(false);
+});
