@@ -1,0 +1,67 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { raw, sys } from "../ffi/libc.ts";
+
+/** Of flock(2). */
+const LOCK = { SH: 1, EX: 2, NB: 4 };
+
+/** A held lock; the kernel releases it when the holder dies. */
+export interface ContainerLock {
+  /** Close-on-exec: no child keeps the lock. */
+  fd: number;
+  release(): void;
+}
+
+function held(fd: number): ContainerLock {
+  return { fd, release: () => closeSync(fd) };
+}
+
+/** Makes the lock file of a new container and takes it for as long as the container lives. */
+export function makeLock(directory: string): ContainerLock {
+  const path = `${directory}/lock`;
+  const fd = openSync(path, "wx", 0o600);
+  sys(`lock "${path}"`, "flock", fd, LOCK.EX);
+  return held(fd);
+}
+
+/**
+ * Takes the lock of a container whose run process may be dead. `shared` is for looking: those who
+ * look at once must not take each other for the owner; `exclusive` is for removing.
+ * Returns undefined when it is held, or the container is gone.
+ */
+export function tryLock(
+  directory: string,
+  mode: "shared" | "exclusive",
+): ContainerLock | undefined {
+  let fd: number;
+  try {
+    fd = openSync(`${directory}/lock`, "r");
+  } catch {
+    return undefined;
+  }
+  if (raw("flock", fd, (mode === "shared" ? LOCK.SH : LOCK.EX) + LOCK.NB) === 0) return held(fd);
+  closeSync(fd);
+  return undefined;
+}
+
+/** Runs `action` while nobody else does so for the same directory; waits for its turn. */
+export function withDirectoryLock<T>(directory: string, action: () => T): T {
+  const fd = openSync(directory, "r");
+  try {
+    sys(`lock "${directory}"`, "flock", fd, LOCK.EX);
+    return action();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** When a process was started, in clock ticks since boot (field 22 of /proc/PID/stat). */
+export function processStart(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The second field is the program's name in brackets and may contain anything, brackets too.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return state === "Z" || state === "X" ? undefined : Number(fields[18]);
+  } catch {
+    return undefined;
+  }
+}

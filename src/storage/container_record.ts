@@ -1,0 +1,105 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { RunOptions } from "../container/run_options.ts";
+import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
+
+/** Where a container is in its life; each member carries what exists there. Times are RFC 3339. */
+export type ContainerState =
+  /** Not started; with `error`, the start failed and `exitCode` is what `run` answered. */
+  | { status: "created"; exitCode?: number; error?: string }
+  /** `pidStart` is the process's start time (field 22 of /proc/PID/stat): pids are reused. */
+  | { status: "running"; pid: number; pidStart: number; startedAt: string }
+  | { status: "exited"; exitCode: number; error?: string; startedAt: string; finishedAt: string };
+
+/** The part of the runtime spec that `inspect` and `ps` show. */
+export interface SpecSummary {
+  /** The command as executed, the first word included. */
+  args: string[];
+  env: string[];
+  cwd: string;
+  hostname: string;
+  mounts: SpecMount[];
+}
+
+/** What is kept of a container: `containers/<id>/container.json`. */
+export interface ContainerRecord {
+  /** 64 hexadecimal digits. */
+  id: string;
+  name: string;
+  /** RFC 3339, UTC. */
+  created: string;
+  /** `reference` is as the user typed it; `id` is `sha256:...`; both empty with `--rootfs`. */
+  image: { reference: string; id: string };
+  options: RunOptions;
+  spec: SpecSummary;
+  /** The image's labels and the user's over them. */
+  labels: Record<string, string>;
+  /** How the root filesystem is made, as `info` names it; empty with `--rootfs`. */
+  driver: string;
+  /** The owners of the image's files could not be applied: single-id map. */
+  ownersLost: boolean;
+  state: ContainerState;
+}
+
+/** Takes out of a spec what the record keeps of it. */
+export function summarizeSpec(spec: RuntimeSpec): SpecSummary {
+  const { args, env, cwd } = spec.process;
+  return { args, env, cwd, hostname: spec.hostname ?? "", mounts: spec.mounts };
+}
+
+/** Now, as RFC 3339 in UTC with microseconds: containers made in one millisecond keep their order. */
+export function timestamp(): string {
+  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  const digits = String(micros % 1000).padStart(3, "0");
+  return new Date(Math.floor(micros / 1000)).toISOString().replace("Z", `${digits}Z`);
+}
+
+/**
+ * Replaces the record of the container in `directory` (its folder below `containers/`).
+ *
+ * A reader sees the old or the new one, never a part. There is no fsync: a power cut that loses the
+ * record has ended the container too.
+ */
+export function writeRecord(directory: string, record: ContainerRecord): void {
+  const temporary = `${directory}/container.json.${process.pid}`;
+  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+  renameSync(temporary, `${directory}/container.json`);
+}
+
+/** The record of the container in `directory`; undefined when there is none, or none that can be read. */
+export function readRecord(directory: string): ContainerRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(`${directory}/container.json`, "utf8"));
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const OBJECTS = ["image", "options", "spec", "labels", "state"];
+
+/** Enough to tell our own file from a torn or foreign one; it is not an input of others. */
+function isRecord(value: unknown): value is ContainerRecord {
+  if (!isObject(value)) return false;
+  const strings = [value["id"], value["name"], value["created"]];
+  if (!strings.every((text) => typeof text === "string")) return false;
+  if (!OBJECTS.every((name) => isObject(value[name]))) return false;
+  const state = value["state"];
+  return isObject(state) && isState(state);
+}
+
+function isState(state: Record<string, unknown>): boolean {
+  switch (state["status"]) {
+    case "created":
+      return true;
+    case "running":
+      return typeof state["pid"] === "number" && typeof state["pidStart"] === "number";
+    case "exited":
+      return typeof state["exitCode"] === "number" && typeof state["finishedAt"] === "string";
+    default:
+      return false;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

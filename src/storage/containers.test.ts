@@ -1,0 +1,299 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import type { RunOptions } from "../container/run_options.ts";
+import { tryLock } from "./container_lock.ts";
+import { processStart } from "./container_lock.ts";
+import { randomName } from "./container_name.ts";
+import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
+import {
+  abandonedDirectories,
+  createContainer,
+  deleteContainer,
+  findContainer,
+  isAbandoned,
+  listContainers,
+  type NewContainer,
+} from "./containers.ts";
+
+let store = "";
+beforeEach(() => {
+  store = mkdtempSync(`${tmpdir()}/containers-`);
+});
+afterEach(() => rmSync(store, { recursive: true, force: true }));
+
+const OPTIONS: RunOptions = {
+  image: "busybox",
+  command: [],
+  interactive: false,
+  tty: false,
+  remove: false,
+  env: [],
+  unsetEnv: [],
+  mounts: [],
+  readOnly: false,
+  network: "none",
+  publish: [],
+  capAdd: [],
+  capDrop: [],
+  seccomp: { kind: "default" },
+  noNewPrivileges: false,
+  init: false,
+  ulimits: [],
+  shmSize: 1,
+  pull: "missing",
+  quiet: false,
+  labels: {},
+  userns: "auto",
+  pid: "private",
+  ipc: "private",
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  addHosts: [],
+  devices: [],
+  groupAdd: [],
+  sysctls: {},
+  debugPlan: false,
+  sigProxy: true,
+};
+
+function recordOf(
+  { id, name }: NewContainer,
+  state: ContainerRecord["state"],
+  options: Partial<RunOptions> = {},
+): ContainerRecord {
+  return {
+    id,
+    name,
+    created: timestamp(),
+    image: { reference: "busybox", id: `sha256:${"0".repeat(64)}` },
+    options: { ...OPTIONS, ...options },
+    spec: { args: ["true"], env: [], cwd: "/", hostname: "h", mounts: [] },
+    labels: {},
+    driver: "overlay",
+    ownersLost: false,
+    state,
+  };
+}
+
+/** A process that has lived and is dead: what a killed run leaves in its record. */
+function deadRun(): ContainerRecord["state"] {
+  return { status: "running", pid: process.pid, pidStart: 1, startedAt: timestamp() };
+}
+
+function messageFrom(action: () => unknown): string {
+  try {
+    action();
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : "";
+  }
+  return "nothing was thrown";
+}
+
+test("a container gets a hexadecimal id, a private directory and a name that leads to it", () => {
+  const made = createContainer(store, { name: "web" });
+  expect(made.id).toMatch(/^[0-9a-f]{64}$/);
+  expect(readlinkSync(`${store}/names/web`)).toBe(made.id);
+  expect(readdirSync(made.directory)).toEqual(["lock"]);
+  made.lock.release();
+});
+
+test("a taken name is refused in docker's words and leaves nothing behind", () => {
+  const first = createContainer(store, { name: "web" });
+  expect(messageFrom(() => createContainer(store, { name: "web" }))).toBe(
+    `Conflict. The container name "/web" is already in use by container "${first.id}". ` +
+      "You have to remove (or rename) that container to be able to reuse that name.",
+  );
+  expect(readdirSync(`${store}/containers`)).toEqual([first.id]);
+  first.lock.release();
+});
+
+test("a name whose container does not exist any more is taken over", () => {
+  mkdirSync(`${store}/names`);
+  symlinkSync("f".repeat(64), `${store}/names/web`);
+  const made = createContainer(store, { name: "web" });
+  expect(readlinkSync(`${store}/names/web`)).toBe(made.id);
+  made.lock.release();
+});
+
+test("containers without a wanted name get different names of two words", () => {
+  const made = Array.from({ length: 50 }, () => createContainer(store, {}));
+  expect(new Set(made.map((c) => c.name)).size).toBe(50);
+  for (const { name, lock } of made) {
+    expect(name).toMatch(/^[a-z]+_[a-z]+\d{0,3}$/);
+    lock.release();
+  }
+  expect(randomName(() => 0)).toBe("agile_abel");
+  expect(randomName(() => 0.9999)).toBe("zesty_yonath");
+});
+
+test("a record comes back as it was written, and a torn one reads as none", () => {
+  const made = createContainer(store, {});
+  const record = recordOf(made, { status: "created" });
+  writeRecord(made.directory, record);
+  expect(readRecord(made.directory)).toEqual(record);
+  for (const torn of ["", '{"id":', "[]", '{"id":"a"}', JSON.stringify({ ...record, state: {} })]) {
+    writeFileSync(`${made.directory}/container.json`, torn);
+    expect(readRecord(made.directory)).toBeUndefined();
+  }
+  made.lock.release();
+});
+
+test("a container whose run process holds the lock is running, whatever happened to its pid", () => {
+  const made = createContainer(store, {});
+  writeRecord(made.directory, recordOf(made, deadRun()));
+  expect(listContainers(store).map((c) => [c.owned, c.record.state.status])).toEqual([
+    [true, "running"],
+  ]);
+  made.lock.release();
+});
+
+test("a container whose run process was killed is settled as exited with 137, once", () => {
+  const made = createContainer(store, {});
+  writeRecord(made.directory, recordOf(made, deadRun()));
+  made.lock.release();
+  const [first] = listContainers(store);
+  expect(first?.record.state).toMatchObject({ status: "exited", exitCode: 137 });
+  expect(listContainers(store)).toEqual(first === undefined ? [] : [first]);
+});
+
+test("a container whose own process still lives is not settled", () => {
+  const made = createContainer(store, {});
+  const state = {
+    status: "running",
+    pid: process.pid,
+    pidStart: processStart(process.pid) ?? 0,
+    startedAt: timestamp(),
+  } as const;
+  writeRecord(made.directory, recordOf(made, state));
+  made.lock.release();
+  expect(listContainers(store)[0]?.record.state).toEqual(state);
+});
+
+test("looking at a container twice at once does not make either look like the owner", () => {
+  const made = createContainer(store, {});
+  writeRecord(made.directory, recordOf(made, deadRun()));
+  made.lock.release();
+  const other = tryLock(made.directory, "shared");
+  expect(listContainers(store)[0]?.owned).toBe(false);
+  expect(tryLock(made.directory, "exclusive")).toBeUndefined();
+  other?.release();
+});
+
+test("what a killed `run --rm` left is abandoned, a living one's is not", () => {
+  const dead = createContainer(store, { name: "dead" });
+  const live = createContainer(store, { name: "live" });
+  for (const made of [dead, live]) {
+    writeRecord(made.directory, recordOf(made, deadRun(), { remove: true }));
+  }
+  dead.lock.release();
+  expect(listContainers(store).filter(isAbandoned).map((c) => c.record.name)).toEqual(["dead"]);
+  live.lock.release();
+});
+
+test("containers are listed newest first", () => {
+  for (const name of ["one", "two", "three"]) {
+    const made = createContainer(store, { name });
+    writeRecord(made.directory, recordOf(made, { status: "created" }));
+    made.lock.release();
+  }
+  expect(listContainers(store).map((c) => c.record.name)).toEqual(["three", "two", "one"]);
+});
+
+test("a store that was never used has no containers", () => {
+  expect(listContainers(`${store}/none`)).toEqual([]);
+  expect(abandonedDirectories(`${store}/none`)).toEqual([]);
+});
+
+test("a directory without a record is left alone while young and abandoned when old", () => {
+  const made = createContainer(store, {});
+  expect(listContainers(store)).toEqual([]);
+  expect(abandonedDirectories(store)).toEqual([]);
+  utimesSync(made.directory, 1, 1);
+  expect(abandonedDirectories(store)).toEqual([made.directory]);
+  made.lock.release();
+});
+
+test("a container is found by id, by name with or without a slash, and by prefix", () => {
+  const made = createContainer(store, { name: "web" });
+  writeRecord(made.directory, recordOf(made, { status: "created" }));
+  for (const text of [made.id, "web", "/web", made.id.slice(0, 12), made.id.slice(0, 1)]) {
+    expect(findContainer(store, text).record.id).toBe(made.id);
+  }
+  made.lock.release();
+});
+
+test("a name goes before a prefix", () => {
+  const [one, two] = [createContainer(store, {}), createContainer(store, { name: "abc" })];
+  renameId(one, "abc".padEnd(64, "0"));
+  for (const made of [one, two]) {
+    writeRecord(made.directory, recordOf(made, { status: "created" }));
+  }
+  expect(findContainer(store, "abc").record.id).toBe(two.id);
+  expect(findContainer(store, "abc0").record.id).toBe(one.id);
+  for (const made of [one, two]) made.lock.release();
+});
+
+test("an ambiguous prefix and an unknown container are refused in docker's words", () => {
+  const [one, two] = [createContainer(store, {}), createContainer(store, {})];
+  renameId(one, "aa".padEnd(64, "0"));
+  renameId(two, "aa".padEnd(64, "1"));
+  expect(messageFrom(() => findContainer(store, "aa"))).toBe(
+    "Multiple IDs found with provided prefix: aa",
+  );
+  for (const text of ["nobody", "", "..", "../tmp", "a/b", "a".repeat(64)]) {
+    expect(messageFrom(() => findContainer(store, text))).toBe(`No such container: ${text}`);
+  }
+  for (const made of [one, two]) made.lock.release();
+});
+
+function renameId(made: NewContainer, id: string): void {
+  const directory = `${store}/containers/${id}`;
+  rmSync(made.directory, { recursive: true });
+  mkdirSync(directory);
+  writeFileSync(`${directory}/lock`, "");
+  Object.assign(made, { id, directory });
+}
+
+test("a deleted container leaves no directory and no name, and its name can be used again", () => {
+  const made = createContainer(store, { name: "web" });
+  writeRecord(made.directory, recordOf(made, { status: "created" }));
+  mkdirSync(`${made.directory}/work/work`, { recursive: true });
+  chmodSync(`${made.directory}/work/work`, 0);
+  mkdirSync(`${made.directory}/upper/deep`, { recursive: true });
+  writeFileSync(`${store}/outside`, "kept");
+  symlinkSync(`${store}`, `${made.directory}/upper/deep/link`);
+  expect(deleteContainer(store, made)).toBeUndefined();
+  for (const part of ["containers", "names", "tmp"]) {
+    expect(readdirSync(`${store}/${part}`)).toEqual([]);
+  }
+  expect(existsSync(`${store}/outside`)).toBe(true);
+  createContainer(store, { name: "web" }).lock.release();
+});
+
+test("deleting keeps a name that leads to another container by now", () => {
+  const made = createContainer(store, { name: "web" });
+  rmSync(`${store}/names/web`);
+  const other = createContainer(store, { name: "web" });
+  deleteContainer(store, made);
+  expect(readlinkSync(`${store}/names/web`)).toBe(other.id);
+  other.lock.release();
+});
+
+test("timestamps of one moment sort in the order they were taken", () => {
+  const times = Array.from({ length: 100 }, timestamp);
+  expect(times).toEqual([...times].sort());
+  expect(times[0]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+});

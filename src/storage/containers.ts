@@ -1,0 +1,195 @@
+/** The containers of a store: made, found, listed, deleted. Their lock says whether they live. */
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { TsboxError } from "../errors.ts";
+import { type ContainerLock, makeLock, processStart, tryLock } from "./container_lock.ts";
+import { ownerOf, releaseName, reserveName } from "./container_name.ts";
+import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
+import { removeDirectly } from "./remove_directly.ts";
+
+/** A container that is being made; its record is not written yet. */
+export interface NewContainer {
+  /** 64 hexadecimal digits. */
+  id: string;
+  name: string;
+  /** Absolute; mode 0700. */
+  directory: string;
+  /** Held until the container has ended and its record says so. */
+  lock: ContainerLock;
+}
+
+/** A container as it is found in the store. */
+export interface StoredContainer {
+  record: ContainerRecord;
+  /** Absolute. */
+  directory: string;
+  /** Its run process lives: it will write the record's next state itself. */
+  owned: boolean;
+}
+
+/** A directory without a record is given this long, in milliseconds, before it counts as left behind. */
+const MAKING_TIME = 60_000;
+
+/** What the exit code of a container is when the process that ran it was killed: 128 + SIGKILL. */
+const KILLED = 137;
+
+/**
+ * Makes `containers/<id>/` with its lock held and takes the name, a random one when none is given.
+ *
+ * Four system calls when the store exists. Throws TsboxError("conflict") when the name is taken;
+ * nothing is left behind then.
+ */
+export function createContainer(dataRoot: string, wanted: { name?: string }): NewContainer {
+  const id = newId();
+  const directory = `${dataRoot}/containers/${id}`;
+  makeDirectory(dataRoot, directory);
+  const lock = makeLock(directory);
+  try {
+    return { id, name: reserveName(dataRoot, id, wanted.name), directory, lock };
+  } catch (thrown) {
+    removeDirectly(directory);
+    lock.release();
+    throw thrown;
+  }
+}
+
+/** The short form must not be all digits: as a host name it would read as a number. */
+function newId(): string {
+  for (;;) {
+    const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+    if (/[a-f]/.test(id.slice(0, 12))) return id;
+  }
+}
+
+function makeDirectory(dataRoot: string, directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    for (const part of ["containers", "names", "tmp"]) {
+      mkdirSync(`${dataRoot}/${part}`, { recursive: true, mode: 0o700 });
+    }
+    mkdirSync(directory, { mode: 0o700 });
+  }
+}
+
+/**
+ * What the record says, corrected by what is true: a running container whose run process and whose
+ * own process are dead has ended. Undefined for one that is being made or was torn.
+ */
+export function readContainer(directory: string): StoredContainer | undefined {
+  const record = readRecord(directory);
+  if (record === undefined) return undefined;
+  if (record.state.status === "exited" && !record.options.remove) {
+    return { record, directory, owned: false };
+  }
+  const lock = tryLock(directory, "shared");
+  if (lock === undefined) return { record, directory, owned: true };
+  try {
+    return { record: settle(directory, record), directory, owned: false };
+  } finally {
+    lock.release();
+  }
+}
+
+/** The caller holds the lock: nobody else is going to say how this container ended. */
+function settle(directory: string, before: ContainerRecord): ContainerRecord {
+  // The run process may have written the end between our reading and our locking.
+  const record = readRecord(directory) ?? before;
+  const { state } = record;
+  if (state.status !== "running" || processStart(state.pid) === state.pidStart) return record;
+  const settled: ContainerRecord = {
+    ...record,
+    state: {
+      status: "exited",
+      exitCode: KILLED,
+      error: "the process that ran it was killed",
+      startedAt: state.startedAt,
+      finishedAt: timestamp(),
+    },
+  };
+  writeRecord(directory, settled);
+  return settled;
+}
+
+function directoryNames(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    throw thrown;
+  }
+}
+
+/** Every container with a readable record, newest first; ended ones of `run --rm` included. */
+export function listContainers(dataRoot: string): StoredContainer[] {
+  return directoryNames(`${dataRoot}/containers`)
+    .flatMap((id) => readContainer(`${dataRoot}/containers/${id}`) ?? [])
+    .sort((a, b) => a.record.created < b.record.created ? 1 : -1);
+}
+
+/** A container of `run --rm` whose run process died before it could delete it. */
+export function isAbandoned({ record, owned }: StoredContainer): boolean {
+  return record.options.remove && !owned && record.state.status !== "running";
+}
+
+/** Directories without a readable record whose maker is dead: absolute paths. */
+export function abandonedDirectories(dataRoot: string): string[] {
+  return directoryNames(`${dataRoot}/containers`)
+    .map((id) => `${dataRoot}/containers/${id}`)
+    .filter((path) => readRecord(path) === undefined && isOld(path));
+}
+
+function isOld(path: string): boolean {
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return made !== undefined && Date.now() - made > MAKING_TIME;
+}
+
+/**
+ * The container a user means: by full id, by name, by unambiguous prefix of the id, docker's order.
+ * Throws TsboxError("not-found") or ("invalid-argument") in docker's words.
+ */
+export function findContainer(dataRoot: string, text: string): StoredContainer {
+  const id = findId(dataRoot, text);
+  const found = id === undefined ? undefined : readContainer(`${dataRoot}/containers/${id}`);
+  if (found !== undefined) return found;
+  throw new TsboxError("not-found", `No such container: ${text}`);
+}
+
+function findId(dataRoot: string, text: string): string | undefined {
+  const word = text.startsWith("/") ? text.slice(1) : text;
+  // A name of anything else would be a path.
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(word)) return undefined;
+  if (/^[a-f0-9]{64}$/.test(word)) return word;
+  const named = ownerOf(dataRoot, word);
+  if (named !== undefined && readRecord(`${dataRoot}/containers/${named}`)) return named;
+  if (!/^[a-f0-9]+$/.test(word)) return undefined;
+  const ids = directoryNames(`${dataRoot}/containers`).filter((id) => id.startsWith(word));
+  if (ids.length <= 1) return ids[0];
+  throw new TsboxError(
+    "invalid-argument",
+    `Multiple IDs found with provided prefix: ${word}`,
+    { hint: "use more of the ID" },
+  );
+}
+
+/**
+ * Deletes a container whose lock the caller holds exclusively, and gives the lock back.
+ *
+ * The directory is renamed into tmp/ first, so that no half of a container is ever seen. Returns the
+ * path of what the caller alone could not remove (files of foreign owners): a job for a worker.
+ */
+export function deleteContainer(
+  dataRoot: string,
+  container: { id: string; name: string; directory: string; lock: ContainerLock },
+): string | undefined {
+  const { id, name, directory, lock } = container;
+  const dying = `${dataRoot}/tmp/container-${id}`;
+  try {
+    // The name first: as long as the directory is there nobody else takes the name over.
+    releaseName(dataRoot, id, name);
+    renameSync(directory, dying);
+    return removeDirectly(dying) ? undefined : dying;
+  } finally {
+    lock.release();
+  }
+}
