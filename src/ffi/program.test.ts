@@ -101,6 +101,13 @@ test("a fork that fails returns to the caller", () => {
   expect(program.failure()?.index).toBe(0);
 });
 
+test("a fork that fails in a child ends that child", () => {
+  const program = cloned();
+  program.op("clone again", "clone3", [program.arena.words([0]), 88], { fork: "exit" });
+  expect(finished(program)).toBe(125 << 8);
+  expect(program.failure()?.op.what).toBe("clone again");
+});
+
 function elfOf(arch: Arch, build: (program: Program) => void): Uint8Array {
   const program = new Program(Arena.image(IMAGE_BASE));
   build(program);

@@ -61,7 +61,9 @@ negative:
 failed:
 	str	x21, [x20, #8]
 	str	x0, [x20, #16]
-	tbnz	x9, #0, leave           // a FORK that failed is the caller's to report
+	tbnz	x9, #3, handle          // EXIT: we are a child ourselves, which must never return
+	tbnz	x9, #0, leave           // another FORK that failed is the caller's to report
+handle:
 	ldr	x19, [x20, #24]
 	str	xzr, [x20, #24]
 	cbnz	x19, next

@@ -93,8 +93,11 @@ negative:
 failed:
 	mov	[r12+8], r13
 	mov	[r12+16], rax
-	test	cl, 1                   # a FORK that failed is the caller's to report
+	test	cl, 8                   # EXIT: we are a child ourselves, which must never return
+	jnz	handle
+	test	cl, 1                   # another FORK that failed is the caller's to report
 	jnz	leave
+handle:
 	mov	rbx, [r12+24]
 	mov	qword ptr [r12+24], 0
 	test	rbx, rbx
