@@ -1,0 +1,311 @@
+/**
+ * File calls relative to descriptors, for code that must know exactly what it touches.
+ *
+ * Names are byte strings: one character is one byte (latin1), because names in archives and in the
+ * kernel are bytes and need not be UTF-8. {@link bytesOfText} makes one out of ordinary text.
+ */
+import { O, RESOLVE } from "./constants.ts";
+import { address, raw, sys, SyscallError } from "./libc.ts";
+
+/** Text with one character for each byte of a name. */
+export type ByteString = string;
+
+const ENOENT = 2;
+const EINTR = 4;
+const EAGAIN = 11;
+const ENODATA = 61;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_REMOVEDIR = 0x200;
+
+/** Longest path the kernel takes, with its NUL. */
+const PATH_MAX = 4096;
+const ENAMETOOLONG = 36;
+
+// Buffers of this size never move (small typed arrays do once their .buffer is touched), so their
+// addresses are taken once: an unpack makes hundreds of thousands of these calls.
+const first = Buffer.allocUnsafeSlow(PATH_MAX);
+const second = Buffer.allocUnsafeSlow(PATH_MAX);
+const FIRST = address(first);
+const SECOND = address(second);
+const structure = Buffer.allocUnsafeSlow(PATH_MAX);
+const STRUCTURE = address(structure);
+const words = new DataView(structure.buffer);
+
+/** One character for each byte of the text's UTF-8. */
+export function bytesOfText(text: string): ByteString {
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
+/** What a byte string says when it is UTF-8, for messages. */
+export function textOfBytes(name: ByteString): string {
+  return Buffer.from(name, "latin1").toString("utf8");
+}
+
+function put(buffer: Buffer, at: number, name: ByteString): number {
+  if (name.length >= PATH_MAX) {
+    throw new SyscallError(`use the path "${name.slice(0, 40)}..."`, "openat", ENAMETOOLONG);
+  }
+  buffer[buffer.write(name, "latin1")] = 0;
+  return at;
+}
+
+const one = (name: ByteString): number => put(first, FIRST, name);
+const two = (name: ByteString): number => put(second, SECOND, name);
+
+/** openat(2), close-on-exec. Returns a descriptor or `-errno`. */
+export function openAt(dir: number, name: ByteString, flags: number, mode = 0): number {
+  return raw("openat", dir, one(name), flags | O.CLOEXEC, mode);
+}
+
+/** openat2(2), close-on-exec, with RESOLVE flags. Returns a descriptor or `-errno`. */
+export function openAt2(dir: number, name: ByteString, flags: number, resolve: number): number {
+  words.setBigUint64(0, BigInt(flags | O.CLOEXEC), true);
+  words.setBigUint64(8, 0n, true);
+  words.setBigUint64(16, BigInt(resolve), true);
+  return raw("openat2", dir, one(name), STRUCTURE, 24);
+}
+
+/**
+ * Opens a directory below `root`, seeing `root` as "/": symbolic links and ".." cannot leave it.
+ * Returns an O_PATH descriptor or `-errno`.
+ */
+export function openDirectoryIn(root: number, path: ByteString): number {
+  const resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
+  return openAt2(root, path === "" ? "." : path, O.PATH | O.DIRECTORY, resolve);
+}
+
+/** mkdirat(2). Returns 0 or `-errno`. */
+export function makeDirectoryAt(dir: number, name: ByteString, mode: number): number {
+  return raw("mkdirat", dir, one(name), mode);
+}
+
+/** mknodat(2). Returns 0 or `-errno`. @param mode file type and permissions */
+export function makeNodeAt(dir: number, name: ByteString, mode: number, device: number): number {
+  return raw("mknodat", dir, one(name), mode, device);
+}
+
+/** symlinkat(2). Returns 0 or `-errno`. */
+export function makeLinkAt(target: ByteString, dir: number, name: ByteString): number {
+  return raw("symlinkat", one(target), dir, two(name));
+}
+
+/** linkat(2) that does not follow a symbolic link. Returns 0 or `-errno`. */
+export function hardLinkAt(
+  fromDir: number,
+  from: ByteString,
+  dir: number,
+  name: ByteString,
+): number {
+  return raw("linkat", fromDir, one(from), dir, two(name), 0);
+}
+
+/** fchownat(2) that does not follow a symbolic link. Returns 0 or `-errno`. */
+export function changeOwnerAt(dir: number, name: ByteString, uid: number, gid: number): number {
+  return raw("fchownat", dir, one(name), uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+/** fchown(2). Returns 0 or `-errno`. */
+export function changeOwner(fd: number, uid: number, gid: number): number {
+  return raw("fchown", fd, uid, gid);
+}
+
+/** fchmod(2). Returns 0 or `-errno`. */
+export function changeMode(fd: number, mode: number): number {
+  return raw("fchmod", fd, mode);
+}
+
+/** fchmodat(2): follows a symbolic link, so only for names known not to be one. Returns 0 or `-errno`. */
+export function changeModeAt(dir: number, name: ByteString, mode: number): number {
+  return raw("fchmodat", dir, one(name), mode);
+}
+
+/** A point in time: whole seconds, possibly negative, and nanoseconds. */
+export interface Time {
+  seconds: number;
+  nanoseconds: number;
+}
+
+function putTimes({ seconds, nanoseconds }: Time): number {
+  for (const at of [0, 16]) {
+    words.setInt32(at, seconds >>> 0, true);
+    words.setInt32(at + 4, Math.floor(seconds / 2 ** 32), true);
+    words.setInt32(at + 8, nanoseconds, true);
+    words.setInt32(at + 12, 0, true);
+  }
+  return STRUCTURE;
+}
+
+/** Sets both times of an open file. Returns 0 or `-errno`. */
+export function setTimes(fd: number, time: Time): number {
+  return raw("utimensat", fd, 0, putTimes(time), 0);
+}
+
+/** Sets both times of a name, not following a symbolic link. Returns 0 or `-errno`. */
+export function setTimesAt(dir: number, name: ByteString, time: Time): number {
+  return raw("utimensat", dir, one(name), putTimes(time), AT_SYMLINK_NOFOLLOW);
+}
+
+/** Removes a name that is not a directory. Returns 0 or `-errno`. */
+export function unlinkAt(dir: number, name: ByteString): number {
+  return raw("unlinkat", dir, one(name), 0);
+}
+
+/** Removes an empty directory. Returns 0 or `-errno`. */
+export function removeDirectoryAt(dir: number, name: ByteString): number {
+  return raw("unlinkat", dir, one(name), AT_REMOVEDIR);
+}
+
+export const RENAME_NOREPLACE = 1;
+export const RENAME_EXCHANGE = 2;
+
+/** renameat2(2). Returns 0 or `-errno`. */
+export function renameAt(
+  fromDir: number,
+  from: ByteString,
+  dir: number,
+  name: ByteString,
+  flags = 0,
+): number {
+  return raw("renameat2", fromDir, one(from), dir, two(name), flags);
+}
+
+/** readlinkat(2). @returns undefined when it is not a symbolic link or not there */
+export function readLinkAt(dir: number, name: ByteString): ByteString | undefined {
+  const length = raw("readlinkat", dir, one(name), STRUCTURE, PATH_MAX);
+  return length < 0 ? undefined : structure.toString("latin1", 0, length);
+}
+
+/** What statx(2) tells. Times in whole seconds and nanoseconds. */
+export interface FileStatus {
+  /** File type and permissions, as st_mode. */
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  links: number;
+  inode: number;
+  mtime: Time;
+  device: { major: number; minor: number };
+  /** For device nodes. */
+  node: { major: number; minor: number };
+}
+
+const STATX_BASIC_STATS = 0x7ff;
+
+/**
+ * Looks at a name without following a symbolic link; `""` is `dir` itself.
+ * @returns undefined when it does not exist
+ * @throws SyscallError
+ */
+export function statusAt(dir: number, name: ByteString): FileStatus | undefined {
+  const flags = AT_SYMLINK_NOFOLLOW | (name === "" ? 0x1000 : 0);
+  const result = raw("statx", dir, one(name), flags, STATX_BASIC_STATS, STRUCTURE);
+  if (result === -ENOENT) return undefined;
+  if (result < 0) throw new SyscallError(`look at "${textOfBytes(name)}"`, "statx", -result);
+  return {
+    links: words.getUint32(16, true),
+    uid: words.getUint32(20, true),
+    gid: words.getUint32(24, true),
+    mode: words.getUint16(28, true),
+    inode: Number(words.getBigUint64(32, true)),
+    size: Number(words.getBigUint64(40, true)),
+    mtime: {
+      seconds: Number(words.getBigInt64(112, true)),
+      nanoseconds: words.getUint32(120, true),
+    },
+    node: { major: words.getUint32(128, true), minor: words.getUint32(132, true) },
+    device: { major: words.getUint32(136, true), minor: words.getUint32(140, true) },
+  };
+}
+
+/** fsetxattr(2). Returns 0 or `-errno`. */
+export function setAttribute(fd: number, name: ByteString, value: Uint8Array): number {
+  return raw("fsetxattr", fd, one(name), pointerTo(value), value.length, 0);
+}
+
+/** lsetxattr(2) by the path of a descriptor's directory, for symbolic links. Returns 0 or `-errno`. */
+export function setLinkAttribute(
+  dir: number,
+  name: ByteString,
+  attribute: ByteString,
+  value: Uint8Array,
+): number {
+  const path = `/proc/self/fd/${dir}/${name}`;
+  return raw("lsetxattr", one(path), two(attribute), pointerTo(value), value.length, 0);
+}
+
+function pointerTo(value: Uint8Array): number {
+  return value.length === 0 ? 0 : address(value);
+}
+
+/** The value of an extended attribute of an open file; undefined when it has none of that name. */
+export function attribute(fd: number, name: ByteString): Uint8Array | undefined {
+  const value = new Uint8Array(65536);
+  const length = raw("fgetxattr", fd, one(name), address(value), value.length);
+  if (length >= 0) return value.slice(0, length);
+  if (length === -ENODATA) return undefined;
+  throw new SyscallError(`read the attribute "${name}"`, "fgetxattr", -length);
+}
+
+/** Writes all of `bytes` at the file's position. @throws SyscallError */
+export function writeAll(fd: number, bytes: Uint8Array, what: string): void {
+  let done = 0;
+  const start = bytes.length === 0 ? 0 : address(bytes);
+  while (done < bytes.length) {
+    const result = raw("write", fd, start + done, bytes.length - done);
+    if (result >= 0) done += result;
+    else if (result !== -EINTR) throw new SyscallError(what, "write", -result);
+  }
+}
+
+/** pread(2) into `buffer`; returns the number of bytes, 0 at the end. @throws SyscallError */
+export function readAt(fd: number, buffer: Uint8Array, position: number): number {
+  for (;;) {
+    const result = raw("pread64", fd, address(buffer), buffer.length, position);
+    if (result >= 0) return result;
+    if (result !== -EINTR) throw new SyscallError("read a file", "pread64", -result);
+  }
+}
+
+const LOCK = { shared: 1, exclusive: 2, nonblocking: 4 } as const;
+
+/** flock(2); false when `wait` is false and someone else holds it. @throws SyscallError */
+export function flock(fd: number, mode: "shared" | "exclusive", wait: boolean): boolean {
+  const operation = LOCK[mode] | (wait ? 0 : LOCK.nonblocking);
+  for (;;) {
+    const result = raw("flock", fd, operation);
+    if (result === 0) return true;
+    if (result === -EAGAIN) return false;
+    if (result !== -EINTR) throw new SyscallError("lock a file", "flock", -result);
+  }
+}
+
+/** Writes everything of the file system that `fd` is on to its disk. @throws SyscallError */
+export function syncFileSystem(fd: number): void {
+  sys("write the store to disk", "syncfs", fd);
+}
+
+/** An entry of a directory. */
+export interface DirectoryEntry {
+  name: ByteString;
+  /** d_type of getdents64(2): 4 is a directory, 0 unknown. */
+  type: number;
+}
+
+const DIRENT_BUFFER = 65536;
+
+/** The entries of an open directory, without "." and "..". @throws SyscallError */
+export function entriesOf(fd: number): DirectoryEntry[] {
+  const buffer = Buffer.allocUnsafeSlow(DIRENT_BUFFER);
+  const at = address(buffer);
+  const entries: DirectoryEntry[] = [];
+  for (;;) {
+    const length = sys("list a directory", "getdents64", fd, at, DIRENT_BUFFER);
+    if (length === 0) return entries;
+    for (let i = 0; i < length; i += buffer.readUInt16LE(i + 16)) {
+      const end = buffer.indexOf(0, i + 19);
+      const name = buffer.toString("latin1", i + 19, end);
+      if (name !== "." && name !== "..") entries.push({ name, type: buffer[i + 18] ?? 0 });
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** Where the store keeps what, and making the store. */
+import { existsSync, mkdirSync } from "node:fs";
+import { messageOf, TsboxError } from "../errors.ts";
+
+/** Absolute paths of the parts of a store; docs/architecture.md says what is in them. */
+export interface StorePaths {
+  /** Complete, checked blobs by their SHA-256 in hex. */
+  blobs: string;
+  /** Downloads that were cut, and the locks of blobs being downloaded. */
+  partial: string;
+  layers: string;
+  images: string;
+  imagesLock: string;
+  layersLock: string;
+  containers: string;
+  names: string;
+  tmp: string;
+}
+
+/** Pure. @param dataRoot absolute path of the store */
+export function storePaths(dataRoot: string): StorePaths {
+  return {
+    blobs: `${dataRoot}/blobs/sha256`,
+    partial: `${dataRoot}/blobs/partial`,
+    layers: `${dataRoot}/layers`,
+    images: `${dataRoot}/images.json`,
+    imagesLock: `${dataRoot}/images.lock`,
+    layersLock: `${dataRoot}/layers.lock`,
+    containers: `${dataRoot}/containers`,
+    names: `${dataRoot}/names`,
+    tmp: `${dataRoot}/tmp`,
+  };
+}
+
+/**
+ * The paths of a store that exists, made with mode 0700 when it did not: one system call when it does.
+ * @throws TsboxError "host" when it cannot be made
+ */
+export function openStore(dataRoot: string): StorePaths {
+  const paths = storePaths(dataRoot);
+  // `tmp` is made last, so that a store that has it has everything.
+  if (existsSync(paths.tmp)) return paths;
+  try {
+    makeStore(dataRoot, paths);
+  } catch (error) {
+    throw new TsboxError("host", `Cannot make the store "${dataRoot}": ${messageOf(error)}`, {
+      cause: error,
+      hint: "check its owner and free space, or choose another one with --data-root",
+    });
+  }
+  return paths;
+}
+
+function makeStore(dataRoot: string, paths: StorePaths): void {
+  mkdirSync(dataRoot, { recursive: true, mode: 0o700 });
+  const { blobs, partial, layers, containers, names, tmp } = paths;
+  for (const path of [blobs, partial, layers, containers, names, tmp]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+}
