@@ -1,0 +1,63 @@
+/** What is executed, where, and with which environment. */
+import { TsboxError } from "../errors.ts";
+import type { ImageDefaults } from "./host.ts";
+import { cleanPath } from "./paths.ts";
+import type { RunOptions } from "./run_options.ts";
+
+const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * Docker's rules: an entrypoint of the user's, also an empty one, makes the image's command void.
+ * @throws TsboxError("invalid-argument") when nothing is left to execute
+ */
+export function commandLine(
+  options: Pick<RunOptions, "command" | "entrypoint">,
+  image: Pick<ImageDefaults, "entrypoint" | "cmd">,
+): string[] {
+  const own = options.entrypoint !== undefined;
+  const entrypoint = own ? [options.entrypoint ?? ""] : image.entrypoint ?? [];
+  const command = options.command.length > 0 || own ? options.command : image.cmd ?? [];
+  // [""] stands for no entrypoint, from the command line and in images alike.
+  const args = entrypoint.length === 1 && entrypoint[0] === ""
+    ? [...command]
+    : [...entrypoint, ...command];
+  if (args.length === 0) throw new TsboxError("invalid-argument", "no command specified");
+  return args;
+}
+
+/** The working directory, absolute. @throws TsboxError("invalid-argument") for a relative one */
+export function workingDirectory(
+  options: Pick<RunOptions, "workdir">,
+  image: ImageDefaults,
+): string {
+  const path = options.workdir || image.workdir || "/";
+  if (path.startsWith("/")) return cleanPath(path);
+  throw new TsboxError(
+    "invalid-argument",
+    `the working directory '${path}' is invalid, it needs to be an absolute path`,
+  );
+}
+
+/**
+ * The environment in docker's order: defaults, the user's, then what the image adds; a name of the
+ * defaults keeps its place. HOME is added by with_user.ts, which knows the home.
+ */
+export function environment(
+  options: Pick<RunOptions, "env" | "unsetEnv" | "tty">,
+  imageEnv: readonly string[],
+  hostname: string,
+): string[] {
+  const values = new Map<string, string>();
+  const set = (pair: string) => values.set(nameOf(pair), pair);
+  [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(options.tty ? ["TERM=xterm"] : [])].forEach(set);
+  const own = new Set(options.env.map(nameOf));
+  options.env.forEach(set);
+  imageEnv.filter((pair) => !own.has(nameOf(pair))).forEach(set);
+  for (const name of options.unsetEnv) if (!own.has(name)) values.delete(name);
+  return [...values.values()];
+}
+
+function nameOf(pair: string): string {
+  const equals = pair.indexOf("=");
+  return equals < 0 ? pair : pair.slice(0, equals);
+}

@@ -1,0 +1,67 @@
+/** The kernel's file systems every container gets, as docker mounts them. */
+import type { SpecMount } from "../oci/runtime_spec.ts";
+import type { ContainerIds } from "./host.ts";
+import type { RunOptions } from "./run_options.ts";
+
+/** The tty group of every distribution; devpts gives terminals to it. */
+const TTY_GID = 5;
+const GUARDED = ["nosuid", "noexec", "nodev"];
+
+/** In the order they are made: parents first. */
+export function defaultMounts(
+  options: Pick<RunOptions, "network" | "pid" | "ipc" | "shmSize">,
+  ids: ContainerIds,
+): SpecMount[] {
+  const tty = isMapped(ids, TTY_GID) ? [`gid=${TTY_GID}`] : [];
+  return [
+    procMount(options.pid),
+    mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    mount("/dev/pts", "devpts", "devpts", [
+      ...["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+      ...tty,
+    ]),
+    sysMount(options.network),
+    mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro", ...GUARDED]),
+    ...ipcMounts(options),
+  ];
+}
+
+// proc, sysfs and mqueue can be mounted only by the owner of the namespace they show; where that
+// namespace is the host's, the host's own mount is bound instead.
+
+function procMount(pid: RunOptions["pid"]): SpecMount {
+  return pid === "host"
+    ? mount("/proc", "bind", "/proc", ["rbind", ...GUARDED, "rprivate"])
+    : mount("/proc", "proc", "proc", GUARDED);
+}
+
+function sysMount(network: RunOptions["network"]): SpecMount {
+  return network === "host"
+    ? mount("/sys", "bind", "/sys", ["rbind", ...GUARDED, "ro", "rprivate"])
+    : mount("/sys", "sysfs", "sysfs", [...GUARDED, "ro"]);
+}
+
+function ipcMounts({ ipc, shmSize }: Pick<RunOptions, "ipc" | "shmSize">): SpecMount[] {
+  if (ipc === "host") {
+    return ["/dev/mqueue", "/dev/shm"].map((path) =>
+      mount(path, "bind", path, ["rbind", ...GUARDED, "rprivate"])
+    );
+  }
+  return [
+    mount("/dev/mqueue", "mqueue", "mqueue", GUARDED),
+    mount("/dev/shm", "tmpfs", "shm", [...GUARDED, "mode=1777", `size=${shmSize}`]),
+  ];
+}
+
+function mount(
+  destination: string,
+  type: string,
+  source: string,
+  options: readonly string[],
+): SpecMount {
+  return { destination, type, source, options: [...options] };
+}
+
+function isMapped(ids: ContainerIds, gid: number): boolean {
+  return ids.gids.some((m) => gid >= m.containerID && gid < m.containerID + m.size);
+}

@@ -1,0 +1,133 @@
+/** Contents of the three files of /etc that a container gets from us. */
+import { ipVersion } from "./ip_address.ts";
+import type { RunOptions } from "./run_options.ts";
+
+/** What the files depend on beside the options. */
+export interface EtcContext {
+  hostname: string;
+  /** The host's own files; empty text where it has none. */
+  hostHosts: string;
+  hostResolvConf: string;
+  /** The container's address in a network of its own, when known. */
+  address?: string;
+  /** Where `host-gateway` of `--add-host` leads: the host as seen from the container. */
+  gateway?: string;
+  /** Address at which the network program answers DNS for the host's resolver (pasta, slirp4netns). */
+  dnsForward?: string;
+}
+
+/** File contents by name. */
+export interface EtcFiles {
+  hosts: string;
+  hostname: string;
+  resolvConf: string;
+}
+
+type EtcOptions = Pick<
+  RunOptions,
+  "network" | "dns" | "dnsSearch" | "dnsOptions" | "addHosts"
+>;
+
+/** The files as docker makes them. */
+export function etcFiles(options: EtcOptions, context: EtcContext): EtcFiles {
+  return {
+    hosts: hostsFile(options, context),
+    hostname: `${context.hostname}\n`,
+    resolvConf: resolvConf(options, context),
+  };
+}
+
+const LOCAL_HOSTS = [
+  ["127.0.0.1", "localhost"],
+  ["::1", "localhost ip6-localhost ip6-loopback"],
+  ["fe00::", "ip6-localnet"],
+  ["ff00::", "ip6-mcastprefix"],
+  ["ff02::1", "ip6-allnodes"],
+  ["ff02::2", "ip6-allrouters"],
+] as const;
+
+/** With the host's network the host's names hold; else the usual local ones and our own. */
+function hostsFile({ network, addHosts }: EtcOptions, context: EtcContext): string {
+  const added = addHosts.flatMap(({ name, address }) => {
+    const known = address === "host-gateway" ? context.gateway : address;
+    return known === undefined ? [] : [line(known, name)];
+  });
+  if (network === "host") return withNewline(context.hostHosts) + added.join("");
+  const own = context.address === undefined ? [] : [line(context.address, context.hostname)];
+  return [...LOCAL_HOSTS.map(([address, names]) => line(address, names)), ...added, ...own].join(
+    "",
+  );
+}
+
+function line(address: string, names: string): string {
+  return `${address}\t${names}\n`;
+}
+
+function withNewline(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}
+
+/** resolv.conf(5) as far as it matters here. */
+interface Resolver {
+  nameservers: string[];
+  search: string[];
+  options: string[];
+  /** Lines of other keywords. */
+  others: string[];
+}
+
+/** What docker falls back to when the host's servers cannot be reached from the container. */
+const PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"];
+
+function resolvConf(options: EtcOptions, context: EtcContext): string {
+  const host = parseResolvConf(context.hostResolvConf);
+  const nameservers = options.dns.length > 0
+    ? options.dns
+    : options.network === "host"
+    ? host.nameservers
+    : reachable(host.nameservers, context.dnsForward);
+  const search = options.dnsSearch.length > 0
+    ? options.dnsSearch.filter((domain) => domain !== ".")
+    : host.search;
+  const words = options.dnsOptions.length > 0 ? options.dnsOptions : host.options;
+  return [
+    ...nameservers.map((server) => `nameserver ${server}\n`),
+    ...(search.length > 0 ? [`search ${search.join(" ")}\n`] : []),
+    ...(words.length > 0 ? [`options ${words.join(" ")}\n`] : []),
+    ...host.others.map((other) => `${other}\n`),
+  ].join("");
+}
+
+/**
+ * Loopback servers are the host's, which a network of its own cannot reach: the forwarder takes the
+ * place of the first of them.
+ */
+function reachable(servers: readonly string[], forward: string | undefined): string[] {
+  const kept = servers.filter((server) => !isLoopback(server));
+  if (forward !== undefined && kept.length < servers.length) return [forward, ...kept];
+  if (kept.length > 0) return kept;
+  return forward === undefined ? PUBLIC_SERVERS : [forward];
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}
+
+function parseResolvConf(text: string): Resolver {
+  const resolver: Resolver = { nameservers: [], search: [], options: [], others: [] };
+  for (const raw of text.split("\n")) {
+    const [keyword = "", ...values] = raw.trim().split(/\s+/);
+    if (keyword === "nameserver") {
+      resolver.nameservers.push(...values.slice(0, 1).filter(isAddress));
+    } // The last of search and domain counts.
+    else if (keyword === "search" || keyword === "domain") resolver.search = values;
+    else if (keyword === "options") resolver.options.push(...values);
+    else if (keyword !== "" && !/^[#;]/.test(keyword)) resolver.others.push(raw.trim());
+  }
+  return resolver;
+}
+
+/** A link-local IPv6 address may name its interface: `fe80::1%eth0`. */
+function isAddress(text: string): boolean {
+  return ipVersion(text.replace(/%[\w.-]+$/, "")) !== undefined;
+}
