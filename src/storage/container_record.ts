@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import type { RunOptions } from "../container/run_options.ts";
+import type { PortMapping, RunOptions } from "../container/run_options.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
 
 /** Where a container is in its life; each member carries what exists there. Times are RFC 3339. */
@@ -37,6 +37,8 @@ export interface ContainerRecord {
   driver: string;
   /** The owners of the image's files could not be applied: single-id map. */
   ownersLost: boolean;
+  /** As published, the kernel's choice in place of port 0; undefined while only `options.publish` is known. */
+  ports?: PortMapping[];
   state: ContainerState;
 }
 

@@ -1,0 +1,78 @@
+/**
+ * What the engine answers, in the shapes of Docker's API (v1.48): the command line prints these
+ * objects, and an API would send the same. Names with capitals are Docker's.
+ */
+
+/** An element of `GET /images/json`. */
+export interface ImageSummary {
+  Id: string;
+  ParentId: string;
+  /** `alpine:latest`. */
+  RepoTags: string[];
+  /** `alpine@sha256:...`. */
+  RepoDigests: string[];
+  /** Seconds since the epoch. */
+  Created: number;
+  /** Bytes. */
+  Size: number;
+  SharedSize: number;
+  Labels: Record<string, string>;
+  /** How many containers use it. */
+  Containers: number;
+}
+
+/** A port of a container; without `PublicPort` it is exposed only. */
+export interface PortSummary {
+  IP?: string;
+  PrivatePort: number;
+  PublicPort?: number;
+  Type: string;
+}
+
+/** `running` and the others are Docker's words. */
+export type StatusWord = "created" | "running" | "exited";
+
+/** An element of `GET /containers/json`. */
+export interface ContainerSummary {
+  Id: string;
+  /** With a slash in front. */
+  Names: string[];
+  Image: string;
+  ImageID: string;
+  Command: string;
+  /** Seconds since the epoch. */
+  Created: number;
+  Ports: PortSummary[];
+  Labels: Record<string, string>;
+  State: StatusWord;
+  /** `Up 5 minutes`. */
+  Status: string;
+  HostConfig: { NetworkMode: string };
+  Mounts: MountPoint[];
+}
+
+/** A mount as `inspect` lists it. */
+export interface MountPoint {
+  Type: "bind" | "tmpfs";
+  Source: string;
+  Destination: string;
+  Mode: string;
+  RW: boolean;
+  Propagation: string;
+}
+
+/** `GET /version`, as `docker version --format json` nests it. */
+export interface VersionInfo {
+  Client: ComponentVersion;
+  Server: ComponentVersion;
+}
+
+/** One half of `version`; tsbox is both in one process. */
+export interface ComponentVersion {
+  Version: string;
+  GitCommit: string;
+  BunVersion: string;
+  Os: string;
+  Arch: string;
+  KernelVersion: string;
+}

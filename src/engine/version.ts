@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { hostPlatform } from "../oci/platform.ts";
+import type { ComponentVersion, VersionInfo } from "./api_types.ts";
+import type { EngineContext } from "./context.ts";
+
+/** The release of the running kernel, as `uname -r`. */
+export function kernelRelease(): string {
+  return readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+}
+
+/** What this executable is. There is no daemon: client and server are the same program. */
+export function versionInfo({ build }: Pick<EngineContext, "build">): VersionInfo {
+  const component: ComponentVersion = {
+    Version: build.version,
+    GitCommit: build.commit,
+    BunVersion: Bun.version,
+    Os: "linux",
+    Arch: hostPlatform().architecture,
+    KernelVersion: kernelRelease(),
+  };
+  return { Client: component, Server: component };
+}
