@@ -1,0 +1,34 @@
+/** Whether a descriptor can be read or written without waiting. */
+import { O } from "./constants.ts";
+import { address, raw, sys } from "./libc.ts";
+
+const POLLIN = 1;
+const POLLOUT = 4;
+const F_GETFL = 3;
+const F_SETFL = 4;
+
+/** ppoll(2) on one descriptor with no time to wait; errors and hang-ups count as ready: the call will tell. */
+function isReady(fd: number, events: number): boolean {
+  // struct pollfd { int fd; short events; short revents; }
+  const poll = new Int32Array(new ArrayBuffer(8));
+  poll[0] = fd;
+  poll[1] = events;
+  const now = new BigInt64Array(new ArrayBuffer(16));
+  return raw("ppoll", address(poll), 1, address(now), 0, 0) > 0;
+}
+
+/** Whether a read would return at once, be it with bytes, the end or an error. */
+export function isReadable(fd: number): boolean {
+  return isReady(fd, POLLIN);
+}
+
+/** Whether a write of a small piece (PIPE_BUF) would be taken, or refused, at once. */
+export function isWritable(fd: number): boolean {
+  return isReady(fd, POLLOUT);
+}
+
+/** Makes calls on an open file description, which others may share, return EAGAIN for waiting. @throws SyscallError */
+export function setNonBlocking(fd: number): void {
+  const flags = sys("read a descriptor's flags", "fcntl", fd, F_GETFL);
+  sys("set a descriptor's flags", "fcntl", fd, F_SETFL, flags | O.NONBLOCK);
+}
