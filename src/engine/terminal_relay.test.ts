@@ -79,7 +79,10 @@ test("what is typed reaches the container, what it prints reaches the user, its 
 });
 
 test("ctrl-C is typed to the container and does not end the relay", async () => {
-  user = new User("input", "trap 'echo interrupted; exit 7' INT; echo ready; sleep 5");
+  user = new User(
+    "input",
+    "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.05; done",
+  );
   await user.sees("ready");
   expect(user.mode()).not.toBe(user.before);
   await user.type("\x03");
@@ -120,10 +123,10 @@ test("much output through a pipe arrives byte for byte, however slowly it is rea
   for await (const bytes of user.process.stdout as ReadableStream<Uint8Array>) {
     if (length === 0) await Bun.sleep(300);
     length += bytes.length;
-    last = Buffer.from(bytes).toString("latin1");
+    last = (last + Buffer.from(bytes).toString("latin1")).slice(-5);
   }
   expect(length).toBe(8_000_004);
-  expect(last.endsWith("xend\n")).toBe(true);
+  expect(last).toBe("xend\n");
   expect((await user.done()).says).toBe("delivered");
 }, 20_000);
 
