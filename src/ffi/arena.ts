@@ -106,6 +106,11 @@ export class Arena {
     return (this.#words[index] ?? 0) + ((this.#words[index + 1] ?? 0) | 0) * 0x100000000;
   }
 
+  /** A copy of `length` bytes at an address of this arena. */
+  copy(at: number, length: number): Uint8Array {
+    return this.#bytes.slice(at - this.base, at - this.base + length);
+  }
+
   /** The text stored at an address by {@link text}; for printing programs. */
   textAt(at: number): string | undefined {
     return this.#texts.get(at);

@@ -55,6 +55,10 @@ export interface Failure {
 
 /** A list of system calls under construction. */
 export class Program {
+  /** Bytes of an op in memory. */
+  static readonly OP_SIZE = OP_SIZE;
+  /** Where in it the result is. */
+  static readonly RESULT_OFFSET = 72;
   readonly arena: Arena;
   readonly ops: Op[] = [];
   /** Address of the header; known from the start so that ops may point at it. */

@@ -1,0 +1,59 @@
+/** Socket pairs between us and the children we make; messages keep their bounds, descriptors can travel. */
+import type { Arena } from "./arena.ts";
+import { address, raw, sys } from "./libc.ts";
+import type { Register } from "./program.ts";
+
+const AF_UNIX = 1;
+const SOCK_SEQPACKET_CLOEXEC = 5 | 0o2000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const CMSG_LEN = 20;
+const CMSG_SPACE = 24;
+const EINTR = 4;
+
+/** Two connected sockets of type SOCK_SEQPACKET, both close-on-exec. @throws SyscallError */
+export function socketPair(): { ours: number; theirs: number } {
+  const ends = new Int32Array(2);
+  sys("make a socket pair", "socketpair", AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0, address(ends));
+  return { ours: ends[0] ?? -1, theirs: ends[1] ?? -1 };
+}
+
+/** A message, and the descriptor that came with it. Empty: the other side is gone. */
+export interface Message {
+  bytes: Uint8Array;
+  descriptor?: number;
+}
+
+/** Waits for the next message, blocking; at most `size` bytes of it. @throws SyscallError */
+export function receive(fd: number, size: number): Message {
+  // Above the size where a typed array's memory may still move (bun-facts K1).
+  const buffer = new Uint8Array(Math.max(size, 4096));
+  const control = new BigUint64Array(512);
+  const vector = new BigUint64Array(512);
+  const header = new BigUint64Array(512);
+  vector.set([BigInt(address(buffer)), BigInt(size)]);
+  header.set([0n, 0n, BigInt(address(vector)), 1n, BigInt(address(control)), BigInt(CMSG_SPACE)]);
+  const length = uninterrupted(() => raw("recvmsg", fd, address(header), MSG_CMSG_CLOEXEC));
+  // A reset connection is an end like any other: the process on the other side died.
+  if (length < 0) return { bytes: new Uint8Array(0) };
+  const descriptor = (header[5] ?? 0n) >= BigInt(CMSG_LEN) ? Number(control[2]) : undefined;
+  const bytes = buffer.subarray(0, length);
+  return descriptor === undefined ? { bytes } : { bytes, descriptor };
+}
+
+function uninterrupted(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result !== -EINTR) return result;
+  }
+}
+
+/** A message of one byte with a descriptor, for sendmsg(2) in a program: its address, and where the descriptor goes. */
+export function descriptorMessage(arena: Arena): { header: number; descriptor: Register } {
+  const vector = arena.words([arena.reserve(8), 1]);
+  // struct cmsghdr: length, then level and type in one word, then the descriptor.
+  const control = arena.words([CMSG_LEN, SOL_SOCKET + SCM_RIGHTS * 0x100000000, 0]);
+  const header = arena.words([0, 0, vector, 1, control, CMSG_SPACE, 0]);
+  return { header, descriptor: { register: control + 16 } };
+}

@@ -1,0 +1,114 @@
+/** The root file system: mounted in the new mount namespace, then made `/`. */
+import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS, O } from "../../ffi/constants.ts";
+import { cstring, raw, sys } from "../../ffi/libc.ts";
+import type { Program, Register } from "../../ffi/program.ts";
+
+/** Where the root file system comes from. Paths are absolute and the host's. */
+export type Rootfs =
+  | {
+    kind: "overlay";
+    /** Unpacked layers, the topmost first. */
+    lower: readonly string[];
+    upper: string;
+    work: string;
+    /** An existing directory the overlay may cover, in the container's own mount namespace only. */
+    mountPoint: string;
+    /** What is written need not survive a crash of the host: no sync at unmount. */
+    volatile: boolean;
+  }
+  | { kind: "directory"; path: string }
+  /** A mount that a daemon serves, attached nowhere yet: its descriptor. */
+  | { kind: "detached"; mount: number; mountPoint: string };
+
+/** mount(2) takes one page of options. */
+const MAX_MOUNT_DATA = 4000;
+
+/** Options of the overlay, and the descriptors they mention, which the caller closes after the start. */
+export interface OverlayOptions {
+  data: string;
+  descriptors: number[];
+}
+
+/**
+ * Overlay options. Where paths are too long together or contain what separates options, they are named
+ * through descriptors of ours, which the child has too.
+ * @throws SyscallError when such a path cannot be opened
+ */
+export function overlayOptions(rootfs: Rootfs & { kind: "overlay" }): OverlayOptions {
+  const { lower, upper, work, volatile } = rootfs;
+  const data = optionText(lower, upper, work, volatile);
+  const plain = [...lower, upper, work].every((path) => !/[:,\\"]/.test(path));
+  if (plain && data.length <= MAX_MOUNT_DATA) return { data, descriptors: [] };
+  const descriptors = [...lower, upper, work].map(openPath);
+  const names = descriptors.map((fd) => `/proc/self/fd/${fd}`);
+  const [upperName = "", workName = ""] = names.slice(-2);
+  return { data: optionText(names.slice(0, -2), upperName, workName, volatile), descriptors };
+}
+
+function optionText(lower: readonly string[], upper: string, work: string, volatile: boolean) {
+  const end = volatile ? ",userxattr,volatile" : ",userxattr";
+  return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}${end}`;
+}
+
+function openPath(path: string): number {
+  return sys(`open "${path}"`, "openat", AT_FDCWD, cstring(path), O.PATH | O.CLOEXEC, 0);
+}
+
+/** Closes what {@link overlayOptions} opened. */
+export function closeDescriptors(descriptors: readonly number[]): void {
+  for (const fd of descriptors) raw("close", fd);
+}
+
+/** Mounts the root file system; the caller gives the overlay's option text. Returns where it is. */
+export function opMountRootfs(program: Program, rootfs: Rootfs, overlayData: string): string {
+  const { arena } = program;
+  if (rootfs.kind === "detached") {
+    const args = [rootfs.mount, arena.text(""), AT_FDCWD, arena.text(rootfs.mountPoint)];
+    const what = "mount the image's layers by fuse-overlayfs";
+    program.op(what, "move_mount", [...args, MOVE_MOUNT_F_EMPTY_PATH]);
+    return rootfs.mountPoint;
+  }
+  if (rootfs.kind === "directory") {
+    const path = arena.text(rootfs.path);
+    const what = `bind "${rootfs.path}" as the root file system`;
+    program.op(what, "mount", [path, path, 0, MS.BIND | MS.REC, 0]);
+    return rootfs.path;
+  }
+  const type = arena.text("overlay");
+  const target = arena.text(rootfs.mountPoint);
+  const what = "mount the image's layers by overlay";
+  program.op(what, "mount", [type, target, type, 0, arena.text(overlayData)]);
+  return rootfs.mountPoint;
+}
+
+/**
+ * Makes the mounted root `/`. The old one stays reachable through the returned descriptor until
+ * {@link opDropOldRoot}: the kernel mounts proc and sysfs in a user namespace only while a full one is seen.
+ */
+export function opPivot(program: Program, path: string): Register {
+  const { arena } = program;
+  const old = program.register();
+  const flags = O.PATH | O.DIRECTORY | O.CLOEXEC;
+  program.op("open the old root", "openat", [AT_FDCWD, arena.text("/"), flags, 0], { into: old });
+  program.op(`enter "${path}"`, "chdir", [arena.text(path)]);
+  const dot = arena.text(".");
+  // Both the same: the old root is stacked onto the new one, and no directory for it is needed.
+  program.op("change the root", "pivot_root", [dot, dot]);
+  return old;
+}
+
+/** Takes the host's file systems away. */
+export function opDropOldRoot(program: Program, old: Register): void {
+  const { arena } = program;
+  program.op("enter the old root", "fchdir", [old]);
+  program.op("unmount the old root", "umount2", [arena.text("."), MNT_DETACH]);
+  program.op("enter the root", "chdir", [arena.text("/")]);
+  program.op("close the old root", "close", [old]);
+}
+
+/** Makes the root file system's own mount read-only; mounts in it stay as they are. */
+export function opReadOnlyRoot(program: Program): void {
+  const { arena } = program;
+  const flags = MS.BIND | MS.REMOUNT | MS.RDONLY;
+  program.op("make the root read-only", "mount", [0, arena.text("/"), 0, flags, 0]);
+}

@@ -1,0 +1,199 @@
+/**
+ * The last steps before a container's own command: an executable of a few kilobytes in a sealed memfd.
+ *
+ * They run from a file of their own, after a first execve, so that nothing inside the container ever
+ * sees the tsbox executable as /proc/PID/exe (CVE-2019-5736) or has our memory.
+ */
+import { Arena } from "../../ffi/arena.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, O, PR, RESOLVE, SIGKILL } from "../../ffi/constants.ts";
+import { IMAGE_BASE } from "../../ffi/elf.ts";
+import { opDefaultSignals } from "../../ffi/process.ts";
+import { Program } from "../../ffi/program.ts";
+import { capabilityBits } from "../../container/capabilities.ts";
+import type { SpecProcess } from "../../oci/runtime_spec.ts";
+import { execCandidates } from "./exec_candidates.ts";
+import { rlimitNumber } from "./rlimits.ts";
+
+/** Descriptors the stub is started with; every other one above 2 is closed. */
+export const STUB_FD = { channel: 100, init: 101 } as const;
+
+const LAST_CAPABILITY = 63;
+const CAPABILITY_VERSION_3 = 0x20080522;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const SECCOMP_SET_MODE_FILTER = 1;
+const BPF_INSTRUCTION_SIZE = 8;
+const OPEN_HOW_SIZE = 24;
+const RLIMIT_NOFILE = 7;
+const DEFAULT_NOFILE = 1024;
+
+/** What the stub does. */
+export interface StubInput {
+  process: SpecProcess;
+  /** Classic BPF (struct sock_filter) of the seccomp filter. */
+  filter?: Uint8Array;
+  /** A reaping init waits at STUB_FD.init, to be executed in place of the command. */
+  init: boolean;
+  /** False where the kernel refuses setgroups(2): in a namespace with a single id. */
+  setGroups: boolean;
+  /** Hard limit of open files as tsbox has it. */
+  hardNofile: number;
+}
+
+/** The stub's program, and which of its ops execute the command. */
+export interface Stub {
+  program: Program;
+  firstExec: number;
+  candidates: readonly string[];
+}
+
+/**
+ * Builds the stub's program.
+ * @throws TsboxError "invalid-argument" for an unknown capability or limit
+ */
+export function stubProgram(input: StubInput): Stub {
+  const program = new Program(Arena.image(IMAGE_BASE));
+  const { process, filter, init } = input;
+  opDescriptors(program, init);
+  opLimits(program, input);
+  opWorkingDirectory(program, process.cwd);
+  opStdioOwner(program, process);
+  opBoundingSet(program, process.capabilities.bounding);
+  // Without no_new_privs only CAP_SYS_ADMIN may load a filter, and that is about to go.
+  if (filter !== undefined && !process.noNewPrivileges) opFilter(program, filter);
+  opIdentity(program, input);
+  opCapabilities(program, process);
+  // Changing ids takes the death signal back, so it comes after.
+  program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
+  if (!init) opDefaultSignals(program);
+  if (process.noNewPrivileges) {
+    program.op("set no_new_privs", "prctl", [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
+    if (filter !== undefined) opFilter(program, filter);
+  }
+  const firstExec = program.ops.length;
+  const candidates = init ? opExecuteInit(program, process) : opExecute(program, process);
+  opReport(program);
+  return { program, firstExec, candidates };
+}
+
+/** The directory we are started in may be the container's; descriptors of ours may be anything: close them. */
+function opDescriptors(program: Program, init: boolean): void {
+  const { channel, init: initFd } = STUB_FD;
+  program.op("close descriptors", "close_range", [3, channel - 1, 0]);
+  program.op("close descriptors", "close_range", [init ? initFd + 1 : channel + 1, 0xffffffff, 0]);
+  if (init) return;
+  program.op("keep the channel to ourselves", "fcntl", [channel, F_SETFD, FD_CLOEXEC]);
+}
+
+function opLimits(program: Program, { process, hardNofile }: StubInput): void {
+  const { arena } = program;
+  // Bun raised the soft limit of open files for itself; programs that use select(2) rely on the usual one.
+  const soft = Math.min(DEFAULT_NOFILE, hardNofile);
+  const usual = arena.words([soft, hardNofile]);
+  program.op("reset the limit of open files", "prlimit64", [0, RLIMIT_NOFILE, usual, 0]);
+  for (const { type, soft, hard } of process.rlimits) {
+    const values = arena.words([soft, hard]);
+    const name = type.replace("RLIMIT_", "").toLowerCase();
+    const what = `set the limit ${name}=${soft}:${hard}`;
+    program.op(what, "prlimit64", [0, rlimitNumber(type), values, 0]);
+  }
+  program.op("set the file mode mask", "umask", [process.user.umask ?? 0o22]);
+}
+
+/** Opened without magic links: /proc/self/fd/N as working directory must not lead to the host (CVE-2024-21626). */
+function opWorkingDirectory(program: Program, cwd: string): void {
+  const { arena } = program;
+  const directory = program.register();
+  const flags = O.PATH | O.DIRECTORY | O.CLOEXEC;
+  const how = arena.words([flags, 0, RESOLVE.NO_MAGICLINKS]);
+  const args = [AT_FDCWD, arena.text(cwd), how, OPEN_HOW_SIZE];
+  program.op(`open the working directory "${cwd}"`, "openat2", args, { into: directory });
+  program.op(`enter the working directory "${cwd}"`, "fchdir", [directory]);
+  program.op("close a directory", "close", [directory]);
+}
+
+/** Programs of another user reopen their output as /dev/stdout, which takes rights on the terminal or pipe. */
+function opStdioOwner(program: Program, { user: { uid } }: SpecProcess): void {
+  if (uid === 0) return;
+  for (const fd of [0, 1, 2]) {
+    program.op("give standard descriptors", "fchown", [fd, uid, -1], { ignore: true });
+  }
+}
+
+function opBoundingSet(program: Program, names: readonly string[]): void {
+  const [low, high] = capabilityBits(names);
+  for (let cap = 0; cap <= LAST_CAPABILITY; cap++) {
+    const kept = ((cap < 32 ? low >>> cap : high >>> (cap - 32)) & 1) === 1;
+    // The kernel does not know all of them; the drop of one it knows cannot fail.
+    if (kept) continue;
+    program.op(`drop capability ${cap}`, "prctl", [PR.CAPBSET_DROP, cap], { ignore: cap > 40 });
+  }
+}
+
+function opIdentity(program: Program, { process, setGroups }: StubInput): void {
+  const { arena } = program;
+  const { uid, gid, additionalGids } = process.user;
+  const keep = uid !== 0 && process.capabilities.permitted.length > 0;
+  if (keep) program.op("keep capabilities", "prctl", [PR.SET_KEEPCAPS, 1]);
+  const groups = [...new Set([gid, ...additionalGids])];
+  if (setGroups) {
+    const list = arena.put(new Uint8Array(Uint32Array.from(groups).buffer));
+    program.op("set supplementary groups", "setgroups", [groups.length, list]);
+  }
+  program.op(`become group ${gid}`, "setresgid", [gid, gid, gid]);
+  program.op(`become user ${uid}`, "setresuid", [uid, uid, uid]);
+  if (keep) program.op("keep capabilities no longer", "prctl", [PR.SET_KEEPCAPS, 0]);
+}
+
+function opCapabilities(program: Program, { capabilities }: SpecProcess): void {
+  const { arena } = program;
+  const [effective, permitted, inheritable] = [
+    capabilityBits(capabilities.effective),
+    capabilityBits(capabilities.permitted),
+    capabilityBits(capabilities.inheritable),
+  ];
+  const data = [0, 1].flatMap((i) => [effective[i] ?? 0, permitted[i] ?? 0, inheritable[i] ?? 0]);
+  program.op("set capabilities", "capset", [
+    arena.words([CAPABILITY_VERSION_3]),
+    arena.put(new Uint8Array(Uint32Array.from(data).buffer)),
+  ]);
+  const clear = [PR.CAP_AMBIENT, PR.CAP_AMBIENT_CLEAR_ALL, 0, 0, 0];
+  program.op("clear ambient capabilities", "prctl", clear);
+}
+
+function opFilter(program: Program, filter: Uint8Array): void {
+  const { arena } = program;
+  const length = filter.length / BPF_INSTRUCTION_SIZE;
+  const header = arena.words([length, arena.put(filter)]);
+  program.op("load the seccomp filter", "seccomp", [SECCOMP_SET_MODE_FILTER, 0, header]);
+}
+
+function opExecute(program: Program, process: SpecProcess): readonly string[] {
+  const { arena } = program;
+  const candidates = execCandidates(process.args[0] ?? "", process.env);
+  const [args, env] = [arena.vector(process.args), arena.vector(process.env)];
+  candidates.forEach((path, i) => {
+    const ignore = i < candidates.length - 1;
+    program.op(`execute ${path}`, "execve", [arena.text(path), args, env], { ignore });
+  });
+  return candidates;
+}
+
+function opExecuteInit(program: Program, process: SpecProcess): readonly string[] {
+  const { arena } = program;
+  const args = arena.vector(["/sbin/docker-init", "--", ...process.args]);
+  const env = arena.vector(process.env);
+  const call = [STUB_FD.init, arena.text(""), args, env, AT_EMPTY_PATH];
+  program.op("execute the init", "execveat", call);
+  return [];
+}
+
+/** Tells the parent which op failed, then the results of all ops: of the candidates the best excuse counts. */
+function opReport(program: Program): void {
+  const size = program.ops.length * Program.OP_SIZE;
+  program.onFailure();
+  program.op("report the failure", "write", [STUB_FD.channel, program.header + 8, 16]);
+  const table = { register: program.header };
+  program.op("report all results", "write", [STUB_FD.channel, table, size], { ignore: true });
+  program.op("exit", "exit_group", [125]);
+}
