@@ -1,0 +1,133 @@
+/**
+ * Decompresses a layer as it comes: gzip (also of several members), zstd (of several frames) or plain.
+ *
+ * Which one is told by its first bytes, not by the media type: as docker does, because pushers get it wrong.
+ */
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { messageOf, TsboxError } from "../errors.ts";
+import { ZstdFrames } from "./zstd_frames.ts";
+
+/** Takes compressed bytes. */
+export interface Decompressor {
+  /** Resolves when more may be given; `bytes` may be reused then. @throws what the output threw, or "corrupt" */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Says that there are no more bytes; resolves when all output was given. @throws as `write`, also when cut */
+  end(): Promise<void>;
+}
+
+/** Bytes of output at a time: the fastest of 64 KiB, 256 KiB and 1 MiB. */
+const CHUNK = 256 * 1024;
+
+/** Bytes needed to recognize a format. */
+const PROBE = 4;
+
+/** @param output gets the decompressed bytes, valid during the call only; may throw */
+export function decompressor(output: (bytes: Uint8Array) => void): Decompressor {
+  let chosen: Decompressor | undefined;
+  let probe = new Uint8Array(0);
+  return {
+    async write(bytes) {
+      if (chosen !== undefined) return chosen.write(bytes);
+      probe = concat(probe, bytes);
+      if (probe.length < PROBE) return;
+      chosen = choose(probe, output);
+      await chosen.write(probe);
+    },
+    async end() {
+      if (chosen === undefined) {
+        chosen = plain(output);
+        await chosen.write(probe);
+      }
+      await chosen.end();
+    },
+  };
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+function choose(first: Uint8Array, output: (bytes: Uint8Array) => void): Decompressor {
+  const magic = Buffer.from(first.subarray(0, PROBE)).toString("hex");
+  if (magic.startsWith("1f8b08")) return zlibStream(createGunzip({ chunkSize: CHUNK }), output);
+  if (magic === "28b52ffd" || /^5.2a4d18$/.test(magic)) return zstd(output);
+  return plain(output);
+}
+
+function plain(output: (bytes: Uint8Array) => void): Decompressor {
+  return {
+    write: (bytes) => Promise.resolve(output(bytes)),
+    end: () => Promise.resolve(),
+  };
+}
+
+function zstd(output: (bytes: Uint8Array) => void): Decompressor {
+  const frames = new ZstdFrames();
+  const stream = zlibStream(createZstdDecompress({ chunkSize: CHUNK }), output);
+  return {
+    async write(bytes) {
+      frames.write(bytes);
+      await stream.write(bytes);
+    },
+    async end() {
+      if (!frames.complete) throw corruptStream("it ends too early");
+      await stream.end();
+    },
+  };
+}
+
+/**
+ * The stream inflates on another thread. What it gave is put out in a microtask, that is after it was
+ * told to go on: so the next piece is inflated while this one is unpacked.
+ */
+function zlibStream(
+  stream: ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>,
+  output: (bytes: Uint8Array) => void,
+): Decompressor {
+  let failure: unknown;
+  const fail = (error: unknown) => failure ??= error;
+  const put = (bytes: Uint8Array) => {
+    if (failure !== undefined) return;
+    try {
+      output(bytes);
+    } catch (error) {
+      fail(error);
+      stream.destroy();
+    }
+  };
+  const ended = new Promise<void>((resolve) => {
+    stream.on("data", (bytes: Uint8Array) => queueMicrotask(() => put(bytes)));
+    stream.on("error", (error) => {
+      fail(corruptStream(messageOf(error)));
+      resolve();
+    });
+    stream.on("close", resolve);
+    // A macrotask: the last output is still queued when the stream says that it ended.
+    stream.on("end", () => setImmediate(resolve));
+  });
+  const check = () => {
+    if (failure !== undefined) throw failure;
+  };
+  return {
+    async write(bytes) {
+      check();
+      await Promise.race([
+        ended,
+        new Promise<void>((resolve) => stream.write(bytes, () => resolve())),
+      ]);
+      check();
+    },
+    async end() {
+      stream.end();
+      await ended;
+      check();
+    },
+  };
+}
+
+function corruptStream(why: string): TsboxError {
+  return new TsboxError("corrupt", `Cannot decompress the layer: ${why}`);
+}
