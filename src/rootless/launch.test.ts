@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -237,9 +238,10 @@ test("the working directory is made, a read-only root is one", async () => {
 });
 
 test("masked and read-only paths of the kernel's file systems are so", async () => {
-  const script =
-    "cat /proc/kcore | head -c1; ls /proc/acpi /sys/firmware; echo 1 >/proc/sys/kernel/hostname";
+  const hidden = ["/proc/acpi", "/sys/firmware"].filter((path) => existsSync(path));
+  const script = `ls ${hidden.join(" ")} | grep -v : ; : >/proc/sys/kernel/hostname`;
   const { out } = await start(["sh", "-c", script]);
-  expect(out.split("\n").slice(0, -2)).toEqual([]);
-  expect(out).toContain("Read-only file system");
+  expect(out.replaceAll("\n", "")).toMatch(
+    /^sh: .*\/proc\/sys\/kernel\/hostname: Read-only file system$/,
+  );
 });
