@@ -1,0 +1,50 @@
+/** `inspect`: one object of the store in full, by any of its names. */
+import { TsboxError } from "../errors.ts";
+import { findContainer } from "../storage/containers.ts";
+import { findImageIn, listImages } from "../storage/image_index.ts";
+import type { EngineContext } from "./context.ts";
+import { noSuchImage } from "./images.ts";
+import { containerInspection } from "./inspect_container.ts";
+import { imageInspection } from "./inspect_image.ts";
+
+/** What is looked for; undefined: a container, else an image. */
+export type ObjectType = "container" | "image" | undefined;
+
+/**
+ * The object that `text` means, in the shape of Docker's API.
+ * Throws TsboxError("not-found"), or ("invalid-argument") when a prefix is ambiguous.
+ */
+export function inspectObject(context: EngineContext, text: string, type: ObjectType) {
+  if (type === "container") return inspectContainer(context, text);
+  if (type === "image") return inspectImage(context, text);
+  return orNothing(() => inspectContainer(context, text)) ??
+    orNothing(() => inspectImage(context, text)) ?? noSuchObject(text);
+}
+
+function inspectContainer({ dataRoot }: EngineContext, text: string) {
+  const found = findContainer(dataRoot, text);
+  const image = listImages(dataRoot).find(({ id }) => id === found.record.image.id);
+  return containerInspection(dataRoot, found, image);
+}
+
+function inspectImage({ dataRoot }: EngineContext, text: string) {
+  const image = findImageIn(listImages(dataRoot), text);
+  if (image === undefined) throw noSuchImage(text);
+  return imageInspection(dataRoot, image);
+}
+
+/** Not being one kind of object, not even by its form, leaves the other. */
+function orNothing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (thrown) {
+    const absent = thrown instanceof TsboxError && thrown.code === "not-found";
+    const malformed = thrown instanceof TsboxError && thrown.message.startsWith("invalid ref");
+    if (absent || malformed) return undefined;
+    throw thrown;
+  }
+}
+
+function noSuchObject(text: string): never {
+  throw new TsboxError("not-found", `No such object: ${text}`);
+}

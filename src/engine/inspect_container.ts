@@ -1,0 +1,114 @@
+import type { ContainerRecord, ContainerState } from "../storage/container_record.ts";
+import type { StoredContainer } from "../storage/containers.ts";
+import type { StoredImage } from "../storage/image_index.ts";
+import { hostConfig, portBindings } from "./host_config.ts";
+import { keySet, lowerDirectories } from "./inspect_image.ts";
+import { mountPoints } from "./mount_points.ts";
+
+/** Go's zero time, for what has not happened. */
+const NEVER = "0001-01-01T00:00:00Z";
+
+/**
+ * `GET /containers/{id}/json` of Docker's API.
+ * @param image the container's image, unless it was removed by force
+ */
+export function containerInspection(
+  dataRoot: string,
+  { record, directory }: StoredContainer,
+  image: StoredImage | undefined,
+) {
+  const { options, spec } = record;
+  const rootfs = record.image.id === "";
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: spec.args[0] ?? "",
+    Args: spec.args.slice(1),
+    State: statePart(record.state),
+    Image: record.image.id,
+    ResolvConfPath: `${directory}/resolv.conf`,
+    HostnamePath: `${directory}/hostname`,
+    HostsPath: `${directory}/hosts`,
+    LogPath: "",
+    Name: `/${record.name}`,
+    RestartCount: 0,
+    Driver: record.driver,
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: null,
+    HostConfig: hostConfig(options),
+    GraphDriver: {
+      Data: rootfs ? {} : {
+        ...(image && { LowerDir: lowerDirectories(dataRoot, image).join(":") }),
+        UpperDir: `${directory}/upper`,
+        WorkDir: `${directory}/work`,
+      },
+      Name: record.driver,
+    },
+    Mounts: mountPoints(options.mounts),
+    Config: configPart(record, image),
+    NetworkSettings: {
+      Ports: record.state.status === "running" ? portBindings(record.ports ?? options.publish) : {},
+      Networks: { [options.network]: {} },
+    },
+  };
+}
+
+function statePart(state: ContainerState) {
+  const exited = state.status === "exited";
+  return {
+    Status: state.status,
+    Running: state.status === "running",
+    Paused: false,
+    Restarting: false,
+    OOMKilled: false,
+    Dead: false,
+    Pid: state.status === "running" ? state.pid : 0,
+    ExitCode: "exitCode" in state ? state.exitCode ?? 0 : 0,
+    Error: "error" in state ? state.error ?? "" : "",
+    StartedAt: "startedAt" in state ? state.startedAt : NEVER,
+    FinishedAt: exited ? state.finishedAt : NEVER,
+  };
+}
+
+function configPart({ options, spec, labels, image: from }: ContainerRecord, image?: StoredImage) {
+  const config = image?.config;
+  const { entrypoint } = options;
+  const command = options.command.length > 0 ? options.command : null;
+  const exposed = new Set([
+    ...(config?.exposedPorts ?? []),
+    ...options.publish.map((port) => `${port.containerPort}/${port.protocol}`),
+  ]);
+  return {
+    Hostname: spec.hostname,
+    Domainname: "",
+    User: options.user ?? config?.user ?? "",
+    AttachStdin: options.interactive,
+    AttachStdout: true,
+    AttachStderr: true,
+    ...(exposed.size > 0 && { ExposedPorts: keySet([...exposed].sort()) }),
+    Tty: options.tty,
+    OpenStdin: options.interactive,
+    StdinOnce: options.interactive,
+    Env: spec.env,
+    // An entrypoint of the user's makes the image's command void.
+    Cmd: command ?? (entrypoint === undefined ? config?.cmd : null) ?? null,
+    Image: from.reference,
+    Volumes: config && config.volumes.length > 0 ? keySet(config.volumes) : null,
+    WorkingDir: spec.cwd,
+    Entrypoint: entrypoint === undefined
+      ? config?.entrypoint ?? null
+      : entrypoint === ""
+      ? null
+      : [entrypoint],
+    Labels: labels,
+    ...(stopSignal(options.stopSignal, config?.stopSignal)),
+  };
+}
+
+function stopSignal(own: string | undefined, image: string | undefined) {
+  const signal = own ?? image;
+  return signal === undefined ? {} : { StopSignal: signal };
+}

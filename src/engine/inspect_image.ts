@@ -1,0 +1,59 @@
+import { layerDirectory } from "../storage/layers.ts";
+import type { StoredImage } from "../storage/image_index.ts";
+import { repoDigests, repoTags } from "./images.ts";
+
+/** What a container made of the image begins with. */
+function configPart({ config }: StoredImage) {
+  return {
+    ...(config.user !== "" && { User: config.user }),
+    ...(config.exposedPorts.length > 0 && { ExposedPorts: keySet(config.exposedPorts) }),
+    Env: config.env,
+    Cmd: config.cmd ?? null,
+    ...(config.volumes.length > 0 && { Volumes: keySet(config.volumes) }),
+    WorkingDir: config.workingDir,
+    Entrypoint: config.entrypoint ?? null,
+    Labels: Object.keys(config.labels).length === 0 ? null : config.labels,
+    ...(config.stopSignal !== undefined && { StopSignal: config.stopSignal }),
+  };
+}
+
+/** Go's way to write a set: `{"80/tcp": {}}`. */
+export function keySet(keys: readonly string[]): Record<string, Record<string, never>> {
+  return Object.fromEntries(keys.map((key) => [key, {}]));
+}
+
+/** The directories of the image's layers as overlayfs takes them: the top one first. */
+export function lowerDirectories(dataRoot: string, image: Pick<StoredImage, "chainIDs">): string[] {
+  return image.chainIDs.map((chainID) => layerDirectory(dataRoot, chainID)).reverse();
+}
+
+/** `GET /images/{name}/json` of Docker's API. */
+export function imageInspection(dataRoot: string, image: StoredImage) {
+  const { config } = image;
+  const [top, ...below] = lowerDirectories(dataRoot, image);
+  return {
+    Id: image.id,
+    RepoTags: repoTags(image),
+    RepoDigests: repoDigests(image),
+    Parent: "",
+    Comment: "",
+    ...(image.created !== "" && { Created: image.created }),
+    DockerVersion: "",
+    Author: config.author ?? "",
+    Config: configPart(image),
+    Architecture: image.platform.architecture,
+    ...(image.platform.variant !== undefined && { Variant: image.platform.variant }),
+    Os: image.platform.os,
+    Size: image.size,
+    GraphDriver: {
+      Data: {
+        ...(below.length > 0 && { LowerDir: below.join(":") }),
+        ...(top !== undefined && { UpperDir: top }),
+      },
+      Name: "overlay",
+    },
+    RootFS: { Type: "layers", Layers: config.diffIds },
+    // Not Docker's: with one mapped id, every file belongs to the user.
+    OwnersLost: image.ownersLost,
+  };
+}
