@@ -1,0 +1,221 @@
+/**
+ * The copy driver: all layers of an image composed into one plain directory, where no overlay works.
+ *
+ * Runs as root of the user namespace. Every step is relative to a descriptor and follows no symbolic
+ * link, whatever the layers hold.
+ */
+import { attributeNames, copyContents } from "../ffi/file_copy.ts";
+import {
+  attribute,
+  bytesOfText,
+  type ByteString,
+  changeMode,
+  changeModeAt,
+  changeOwner,
+  changeOwnerAt,
+  entriesOf,
+  type FileStatus,
+  hardLinkAt,
+  makeDirectoryAt,
+  makeLinkAt,
+  makeNodeAt,
+  openAt,
+  readLinkAt,
+  setAttribute,
+  setTimes,
+  setTimesAt,
+  statusAt,
+  textOfBytes,
+} from "../ffi/files.ts";
+import { AT_FDCWD, O } from "../ffi/constants.ts";
+import { raw, SyscallError, type SyscallName } from "../ffi/libc.ts";
+
+/** What was copied. */
+export interface CopySummary {
+  /** Files, directories and links. */
+  entries: number;
+  /** Bytes of files' contents, holes included. */
+  bytes: number;
+}
+
+/** A directory of a layer that shows through at some place of the result. */
+interface Source {
+  layer: number;
+  fd: number;
+}
+
+const TYPE = { MASK: 0o170000, DIRECTORY: 0o040000, REGULAR: 0o100000, LINK: 0o120000 } as const;
+const CHARACTER_DEVICE = 0o020000;
+const OPEN_DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+const OVERLAY_PREFIX = "user.overlay.";
+const OPAQUE = "user.overlay.opaque";
+
+const isDirectory = (status: FileStatus) => (status.mode & TYPE.MASK) === TYPE.DIRECTORY;
+
+/** overlayfs marks a name as removed by a character device 0/0. */
+function isWhiteout({ mode, node }: FileStatus): boolean {
+  return (mode & TYPE.MASK) === CHARACTER_DEVICE && node.major === 0 && node.minor === 0;
+}
+
+/**
+ * Composes layers into `target`, with owners, modes, extended attributes, times and hard links.
+ * @param layers absolute paths of unpacked layers, the topmost first
+ * @param target absolute path of an existing, empty directory; half full after an error
+ * @throws SyscallError
+ */
+export function copyTree(layers: readonly string[], target: string): CopySummary {
+  const open = (path: string) =>
+    checked(openAt(AT_FDCWD, bytesOfText(path), OPEN_DIRECTORY), `open "${path}"`, "openat");
+  const out = open(target);
+  const sources: Source[] = [];
+  try {
+    layers.forEach((path, layer) => sources.push({ layer, fd: open(path) }));
+    const copier = new TreeCopier(out);
+    copier.directory(sources, out, "");
+    return copier.summary;
+  } finally {
+    for (const fd of [out, ...sources.map((source) => source.fd)]) raw("close", fd);
+  }
+}
+
+/** The work on one tree: what was made so far. */
+class TreeCopier {
+  readonly summary: CopySummary = { entries: 0, bytes: 0 };
+  readonly #root: number;
+  /** Files with several names: where the first name is, by layer and inode. */
+  readonly #firstNames = new Map<string, ByteString>();
+
+  constructor(root: number) {
+    this.#root = root;
+  }
+
+  /** Fills `out` with what shows through of `sources`, the topmost first, which also gives its attributes. */
+  directory(sources: readonly Source[], out: number, path: ByteString): void {
+    const holders = new Map<ByteString, Source[]>();
+    for (const source of sources) {
+      for (const { name } of entriesOf(source.fd)) {
+        const others = holders.get(name);
+        if (others === undefined) holders.set(name, [source]);
+        else others.push(source);
+      }
+    }
+    for (const [name, having] of holders) this.#entry(having, name, out, `${path}${name}`);
+    const [top] = sources;
+    if (top !== undefined) copyAttributes(top.fd, out, statusOf(top.fd, ""), path);
+  }
+
+  #entry(having: readonly Source[], name: ByteString, out: number, path: ByteString): void {
+    const [top] = having;
+    if (top === undefined) return;
+    const status = statusOf(top.fd, name);
+    if (isWhiteout(status)) return;
+    this.summary.entries++;
+    if (isDirectory(status)) this.#subdirectory(having, name, out, path);
+    else this.#leaf(top, name, out, path, status);
+  }
+
+  #subdirectory(having: readonly Source[], name: ByteString, out: number, path: ByteString): void {
+    const what = `make "${textOfBytes(path)}"`;
+    checked(makeDirectoryAt(out, name, 0o700), what, "mkdirat");
+    const sources: Source[] = [];
+    const inner = checked(openAt(out, name, OPEN_DIRECTORY), what, "openat");
+    try {
+      openMerged(having, name, sources);
+      this.directory(sources, inner, `${path}/`);
+    } finally {
+      for (const fd of [inner, ...sources.map((source) => source.fd)]) raw("close", fd);
+    }
+  }
+
+  #leaf(top: Source, name: ByteString, out: number, path: ByteString, status: FileStatus): void {
+    const key = `${top.layer}:${status.inode}`;
+    const first = status.links > 1 ? this.#firstNames.get(key) : undefined;
+    // Where the kernel refuses the link (too many, too long a path) a copy is better than nothing.
+    if (first !== undefined && hardLinkAt(this.#root, first, out, name) === 0) return;
+    const type = status.mode & TYPE.MASK;
+    if (type === TYPE.REGULAR) this.#file(top, name, out, path, status);
+    else if (type === TYPE.LINK) copyLink(top, name, out, path, status);
+    else copyNode(name, out, path, status);
+    if (status.links > 1) this.#firstNames.set(key, path);
+  }
+
+  #file(top: Source, name: ByteString, out: number, path: ByteString, status: FileStatus): void {
+    const what = `copy "${textOfBytes(path)}"`;
+    const from = checked(openAt(top.fd, name, O.RDONLY | O.NOFOLLOW), what, "openat");
+    try {
+      const to = checked(openAt(out, name, O.WRONLY | O.CREAT | O.EXCL, 0o600), what, "openat");
+      try {
+        copyContents(from, to, status.size);
+        copyAttributes(from, to, status, path);
+      } finally {
+        raw("close", to);
+      }
+    } finally {
+      raw("close", from);
+    }
+    this.summary.bytes += status.size;
+  }
+}
+
+/** Opens the directories of that name which are merged: down to an opaque one, or to what is none. */
+function openMerged(having: readonly Source[], name: ByteString, opened: Source[]): void {
+  for (const { layer, fd } of having) {
+    if (!isDirectory(statusOf(fd, name))) return;
+    const what = `open "${textOfBytes(name)}" of a layer`;
+    const source = { layer, fd: checked(openAt(fd, name, OPEN_DIRECTORY), what, "openat") };
+    opened.push(source);
+    if (isOpaque(source.fd)) return;
+  }
+}
+
+function isOpaque(fd: number): boolean {
+  return attributeNames(fd).includes(OPAQUE) && attribute(fd, OPAQUE)?.[0] === 0x79; // "y"
+}
+
+function checked(result: number, what: string, call: SyscallName): number {
+  if (result < 0) throw new SyscallError(what, call, -result);
+  return result;
+}
+
+function statusOf(dir: number, name: ByteString): FileStatus {
+  const status = statusAt(dir, name);
+  if (status === undefined) {
+    throw new SyscallError(`look at "${textOfBytes(name)}" of a layer`, "statx", 2);
+  }
+  return status;
+}
+
+/** The owner comes first: changing it clears setuid bits and file capabilities. The times come last. */
+function copyAttributes(from: number, to: number, status: FileStatus, path: ByteString): void {
+  const what = `set the attributes of "/${textOfBytes(path)}"`;
+  checked(changeOwner(to, status.uid, status.gid), what, "fchown");
+  checked(changeMode(to, status.mode & 0o7777), what, "fchmod");
+  for (const name of attributeNames(from)) {
+    if (name.startsWith(OVERLAY_PREFIX)) continue;
+    const value = attribute(from, name);
+    if (value !== undefined) checked(setAttribute(to, name, value), what, "fsetxattr");
+  }
+  checked(setTimes(to, status.mtime), what, "utimensat");
+}
+
+function copyLink(
+  top: Source,
+  name: ByteString,
+  out: number,
+  path: ByteString,
+  status: FileStatus,
+): void {
+  const what = `copy the link "${textOfBytes(path)}"`;
+  checked(makeLinkAt(readLinkAt(top.fd, name) ?? "", out, name), what, "symlinkat");
+  checked(changeOwnerAt(out, name, status.uid, status.gid), what, "fchownat");
+  checked(setTimesAt(out, name, status.mtime), what, "utimensat");
+}
+
+/** Pipes and sockets; device nodes cannot be in a layer that was unpacked without privileges. */
+function copyNode(name: ByteString, out: number, path: ByteString, status: FileStatus): void {
+  const what = `make "${textOfBytes(path)}"`;
+  checked(makeNodeAt(out, name, status.mode, 0), what, "mknodat");
+  checked(changeOwnerAt(out, name, status.uid, status.gid), what, "fchownat");
+  checked(changeModeAt(out, name, status.mode & 0o7777), what, "fchmodat");
+  checked(setTimesAt(out, name, status.mtime), what, "utimensat");
+}
