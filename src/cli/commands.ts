@@ -2,8 +2,38 @@ import type { CommandEntry } from "./command.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Every command and where it lives; nothing is loaded before it is called. */
-export const COMMANDS: readonly CommandEntry[] = [];
-
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    paths: ["images", "image ls", "image list"],
+    summary: "List images",
+    load: () => import("./commands/images.ts").then((module) => module.command),
+  },
+  {
+    paths: ["ps", "container ls", "container list", "container ps"],
+    summary: "List containers",
+    load: () => import("./commands/ps.ts").then((module) => module.command),
+  },
+  {
+    paths: ["inspect"],
+    summary: "Return low-level information on containers and images",
+    load: () => import("./commands/inspect.ts").then((module) => module.command),
+  },
+  {
+    paths: ["image inspect"],
+    summary: "Display detailed information on one or more images",
+    load: () => import("./commands/inspect.ts").then((module) => module.image),
+  },
+  {
+    paths: ["container inspect"],
+    summary: "Display detailed information on one or more containers",
+    load: () => import("./commands/inspect.ts").then((module) => module.container),
+  },
+  {
+    paths: ["version"],
+    summary: "Show the tsbox version information",
+    load: () => import("./commands/version.ts").then((module) => module.command),
+  },
+];
 /** The command the words begin with, and how many of them name it. */
 export function findCommand(
   words: readonly string[],

@@ -1,3 +1,5 @@
+import type { SelfCommand } from "../rootless/worker.ts";
+
 /** Everything the command line reads from and writes to, handed in by main.ts. */
 export interface CliIo {
   /** What follows the program's name. */
@@ -9,6 +11,8 @@ export interface CliIo {
   uid: number;
   gid: number;
   build: { version: string; commit: string };
+  /** How to start this executable again, as a worker. */
+  self: SelfCommand;
   /** Writes to standard output; throws OutputClosed when nobody reads any more. */
   out(text: string): void;
   /** Writes to standard error. */

@@ -12,11 +12,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import type { RunOptions } from "../container/run_options.ts";
-import { tryLock } from "./container_lock.ts";
-import { processStart } from "./container_lock.ts";
+import { killedRun, recordOf } from "../../tests/support/container_records.ts";
+import { processStart, tryLock } from "./container_lock.ts";
 import { randomName } from "./container_name.ts";
-import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
+import { readRecord, timestamp, writeRecord } from "./container_record.ts";
 import {
   abandonedDirectories,
   createContainer,
@@ -32,66 +31,6 @@ beforeEach(() => {
   store = mkdtempSync(`${tmpdir()}/containers-`);
 });
 afterEach(() => rmSync(store, { recursive: true, force: true }));
-
-const OPTIONS: RunOptions = {
-  image: "busybox",
-  command: [],
-  interactive: false,
-  tty: false,
-  remove: false,
-  env: [],
-  unsetEnv: [],
-  mounts: [],
-  readOnly: false,
-  network: "none",
-  publish: [],
-  capAdd: [],
-  capDrop: [],
-  seccomp: { kind: "default" },
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  shmSize: 1,
-  pull: "missing",
-  quiet: false,
-  labels: {},
-  userns: "auto",
-  pid: "private",
-  ipc: "private",
-  dns: [],
-  dnsSearch: [],
-  dnsOptions: [],
-  addHosts: [],
-  devices: [],
-  groupAdd: [],
-  sysctls: {},
-  debugPlan: false,
-  sigProxy: true,
-};
-
-function recordOf(
-  { id, name }: NewContainer,
-  state: ContainerRecord["state"],
-  options: Partial<RunOptions> = {},
-): ContainerRecord {
-  return {
-    id,
-    name,
-    created: timestamp(),
-    image: { reference: "busybox", id: `sha256:${"0".repeat(64)}` },
-    options: { ...OPTIONS, ...options },
-    spec: { args: ["true"], env: [], cwd: "/", hostname: "h", mounts: [] },
-    labels: {},
-    driver: "overlay",
-    ownersLost: false,
-    state,
-  };
-}
-
-/** A process that has lived and is dead: what a killed run leaves in its record. */
-function deadRun(): ContainerRecord["state"] {
-  return { status: "running", pid: process.pid, pidStart: 1, startedAt: timestamp() };
-}
 
 function messageFrom(action: () => unknown): string {
   try {
@@ -153,7 +92,7 @@ test("a record comes back as it was written, and a torn one reads as none", () =
 
 test("a container whose run process holds the lock is running, whatever happened to its pid", () => {
   const made = createContainer(store, {});
-  writeRecord(made.directory, recordOf(made, deadRun()));
+  writeRecord(made.directory, recordOf(made, killedRun()));
   expect(listContainers(store).map((c) => [c.owned, c.record.state.status])).toEqual([
     [true, "running"],
   ]);
@@ -162,7 +101,7 @@ test("a container whose run process holds the lock is running, whatever happened
 
 test("a container whose run process was killed is settled as exited with 137, once", () => {
   const made = createContainer(store, {});
-  writeRecord(made.directory, recordOf(made, deadRun()));
+  writeRecord(made.directory, recordOf(made, killedRun()));
   made.lock.release();
   const [first] = listContainers(store);
   expect(first?.record.state).toMatchObject({ status: "exited", exitCode: 137 });
@@ -184,7 +123,7 @@ test("a container whose own process still lives is not settled", () => {
 
 test("looking at a container twice at once does not make either look like the owner", () => {
   const made = createContainer(store, {});
-  writeRecord(made.directory, recordOf(made, deadRun()));
+  writeRecord(made.directory, recordOf(made, killedRun()));
   made.lock.release();
   const other = tryLock(made.directory, "shared");
   expect(listContainers(store)[0]?.owned).toBe(false);
@@ -196,7 +135,7 @@ test("what a killed `run --rm` left is abandoned, a living one's is not", () => 
   const dead = createContainer(store, { name: "dead" });
   const live = createContainer(store, { name: "live" });
   for (const made of [dead, live]) {
-    writeRecord(made.directory, recordOf(made, deadRun(), { remove: true }));
+    writeRecord(made.directory, recordOf(made, killedRun(), { remove: true }));
   }
   dead.lock.release();
   expect(listContainers(store).filter(isAbandoned).map((c) => c.record.name)).toEqual(["dead"]);

@@ -1,0 +1,98 @@
+import { TsboxError } from "../../errors.ts";
+import type { EngineContext } from "../../engine/context.ts";
+import { inspectObject, type ObjectType } from "../../engine/inspect.ts";
+import type { Command } from "../command.ts";
+import type { CommandGrammar } from "../flags.ts";
+import { compileTemplate } from "../format/template.ts";
+import type { CliIo } from "../io.ts";
+import type { ParsedLine } from "../parse.ts";
+import { errorText } from "../report.ts";
+
+const FORMAT = {
+  name: "format",
+  short: "f",
+  value: "string",
+  help: 'Format output: "json" or a Go template',
+};
+
+const SIZE = { name: "size", short: "s", help: "", unsupported: true } as const;
+
+/** `tsbox inspect`. */
+export const command: Command = inspector({
+  path: "inspect",
+  aliases: ["inspect"],
+  summary: "Return low-level information on containers and images",
+  usage: "[OPTIONS] NAME|ID [NAME|ID...]",
+  args: { min: 1 },
+  flags: [
+    FORMAT,
+    SIZE,
+    {
+      name: "type",
+      value: "string",
+      help: "Only inspect objects of the given type (container|image)",
+    },
+  ],
+}, undefined);
+
+/** `tsbox image inspect`. */
+export const image: Command = inspector({
+  path: "image inspect",
+  aliases: ["image inspect"],
+  summary: "Display detailed information on one or more images",
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  args: { min: 1 },
+  flags: [FORMAT, { name: "platform", value: "string", help: "", unsupported: true }],
+}, "image");
+
+/** `tsbox container inspect`. */
+export const container: Command = inspector({
+  path: "container inspect",
+  aliases: ["container inspect"],
+  summary: "Display detailed information on one or more containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  args: { min: 1 },
+  flags: [FORMAT, SIZE],
+}, "container");
+
+function inspector(grammar: CommandGrammar, type: ObjectType): Command {
+  return {
+    grammar,
+    run: (line, io, context) => {
+      const wanted = type ?? typeFlag(line.flags.last("type"));
+      return Promise.resolve(inspectAll(line, io, context, wanted));
+    },
+  };
+}
+
+/** Every object that is there is shown, what is not is complained about at the end. */
+function inspectAll(line: ParsedLine, io: CliIo, context: EngineContext, type: ObjectType): number {
+  const found: unknown[] = [];
+  let errors = "";
+  for (const name of line.args) {
+    try {
+      found.push(inspectObject(context, name, type));
+    } catch (thrown) {
+      errors += errorText(thrown);
+    }
+  }
+  io.out(formatted(found, line.flags.last("format")));
+  if (errors !== "") io.err(errors);
+  return errors === "" ? 0 : 1;
+}
+
+function formatted(found: readonly unknown[], format: string | undefined): string {
+  if (!format) return JSON.stringify(found, null, 4) + "\n";
+  if (format === "json") return JSON.stringify(found) + "\n";
+  const template = compileTemplate(format);
+  return found.map((object) => template(object) + "\n").join("");
+}
+
+/** Docker's other kinds of objects do not exist here. */
+function typeFlag(text: string | undefined): ObjectType {
+  if (text === undefined || text === "") return undefined;
+  if (text === "container" || text === "image") return text;
+  throw new TsboxError("invalid-argument", `"${text}" is not a valid value for --type`, {
+    hint: "it is container or image",
+  });
+}

@@ -1,0 +1,30 @@
+import type { Flag } from "../flags.ts";
+import type { ParsedLine } from "../parse.ts";
+
+/** The flags every list has. */
+export const LIST_FLAGS: Flag[] = [
+  {
+    name: "filter",
+    short: "f",
+    value: "filter",
+    help: "Filter output based on conditions provided",
+  },
+  {
+    name: "format",
+    value: "string",
+    help: 'Format output: "table", "table TEMPLATE", "json" or a Go template',
+  },
+  { name: "no-trunc", help: "Don't truncate output" },
+  { name: "quiet", short: "q", help: "Only display IDs" },
+];
+
+/** `--format` and `--quiet`, as formatRows takes them. */
+export function outputOptions({ flags }: ParsedLine): { format?: string; quiet: boolean } {
+  const format = flags.last("format");
+  return { quiet: flags.on("quiet"), ...(format !== undefined && { format }) };
+}
+
+/** The first twelve digits of an id, or all of it with its algorithm. */
+export function shownId(id: string, full: boolean): string {
+  return full ? id : id.replace(/^sha256:/, "").slice(0, 12);
+}

@@ -1,0 +1,116 @@
+import type { ContainerSummary } from "../../engine/api_types.ts";
+import { parseFilters } from "../../engine/filters.ts";
+import {
+  CONTAINER_FILTERS,
+  containerSummaries,
+  DOCKER_CONTAINER_FILTERS,
+} from "../../engine/list.ts";
+import { ago, goTime } from "../../engine/units.ts";
+import type { Command } from "../command.ts";
+import type { CommandGrammar } from "../flags.ts";
+import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import type { ParsedLine } from "../parse.ts";
+import { badValue } from "../usage_error.ts";
+import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
+import { portText } from "./port_text.ts";
+
+const LAYOUT: ListLayout = {
+  headers: {
+    Command: "COMMAND",
+    CreatedAt: "CREATED AT",
+    ID: "CONTAINER ID",
+    Image: "IMAGE",
+    Labels: "LABELS",
+    LocalVolumes: "LOCAL VOLUMES",
+    Mounts: "MOUNTS",
+    Names: "NAMES",
+    Networks: "NETWORKS",
+    Ports: "PORTS",
+    RunningFor: "CREATED",
+    State: "STATE",
+    Status: "STATUS",
+  },
+  columns:
+    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+  quiet: "{{.ID}}",
+};
+
+const LAST = {
+  name: "last",
+  short: "n",
+  value: "int",
+  help: "Show n last created containers (includes all states) (default -1)",
+};
+
+const grammar: CommandGrammar = {
+  path: "ps",
+  aliases: ["container ls", "container list", "container ps", "ps"],
+  summary: "List containers",
+  usage: "[OPTIONS]",
+  args: { min: 0, max: 0 },
+  flags: [
+    ...LIST_FLAGS,
+    { name: "all", short: "a", help: "Show all containers (default shows just running)" },
+    LAST,
+    { name: "latest", short: "l", help: "Show the latest created container (includes all states)" },
+    { name: "size", short: "s", help: "", unsupported: true },
+  ],
+};
+
+/** `tsbox ps`. */
+export const command: Command = {
+  grammar,
+  run: (line, io, context) => {
+    const { flags } = line;
+    const last = flags.on("latest") ? 1 : lastCount(line);
+    const containers = containerSummaries(context, {
+      all: flags.on("all"),
+      filters: parseFilters(flags.all("filter"), CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS),
+      ...(last !== undefined && { last }),
+    });
+    const full = flags.on("no-trunc");
+    io.out(formatRows(containers.map((c) => containerRow(c, full)), LAYOUT, outputOptions(line)));
+    return Promise.resolve(0);
+  },
+};
+
+/** Docker takes a negative number, and 0, for none. */
+function lastCount({ flags }: ParsedLine): number | undefined {
+  const text = flags.last("last");
+  if (text === undefined) return undefined;
+  if (!/^-?\d+$/.test(text)) {
+    throw badValue(grammar, LAST, text, `strconv.ParseInt: parsing "${text}": invalid syntax`);
+  }
+  return Number(text) > 0 ? Number(text) : undefined;
+}
+
+function containerRow(container: ContainerSummary, full: boolean): Row {
+  const created = new Date(container.Created * 1000).toISOString();
+  const { Labels: labels } = container;
+  const image = container.Image.startsWith("sha256:")
+    ? shownId(container.Image, full)
+    : container.Image;
+  return {
+    Command: JSON.stringify(full ? container.Command : shortened(container.Command, 20)),
+    CreatedAt: goTime(created),
+    ID: shownId(container.Id, full),
+    Image: image === "" ? "<no image>" : image,
+    Label: (key: unknown) => labels[String(key)] ?? "",
+    Labels: Object.entries(labels).map(([key, value]) => `${key}=${value}`).sort().join(","),
+    LocalVolumes: "0",
+    Mounts: container.Mounts.filter((m) => m.Type === "bind")
+      .map((m) => full ? m.Source : shortened(m.Source, 15)).join(","),
+    Names: container.Names.map((name) => name.slice(1)).join(","),
+    Networks: container.HostConfig.NetworkMode,
+    Ports: portText(container.Ports),
+    RunningFor: ago(created, Date.now()),
+    State: container.State,
+    Status: container.Status,
+  };
+}
+
+/** At most `width` characters, the last one an ellipsis where something was cut. */
+function shortened(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length <= width ? text : characters.slice(0, width - 1).join("") + "…";
+}

@@ -1,0 +1,145 @@
+/** Containers and images as they stand in a store, without anything having run. */
+import { mkdirSync } from "node:fs";
+import type { RunOptions } from "../../src/container/run_options.ts";
+import {
+  type ContainerRecord,
+  type ContainerState,
+  timestamp,
+  writeRecord,
+} from "../../src/storage/container_record.ts";
+import { createContainer, type NewContainer } from "../../src/storage/containers.ts";
+import { type StoredImage, updateImages } from "../../src/storage/image_index.ts";
+import { openStore } from "../../src/storage/layout.ts";
+
+const OPTIONS: RunOptions = {
+  image: "busybox",
+  command: [],
+  interactive: false,
+  tty: false,
+  remove: false,
+  env: [],
+  unsetEnv: [],
+  mounts: [],
+  readOnly: false,
+  network: "none",
+  publish: [],
+  capAdd: [],
+  capDrop: [],
+  seccomp: { kind: "default" },
+  noNewPrivileges: false,
+  init: false,
+  ulimits: [],
+  shmSize: 67108864,
+  pull: "missing",
+  quiet: false,
+  labels: {},
+  userns: "auto",
+  pid: "private",
+  ipc: "private",
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  addHosts: [],
+  devices: [],
+  groupAdd: [],
+  sysctls: {},
+  debugPlan: false,
+  sigProxy: true,
+};
+
+/** The record of a new container; what a test is about is given. */
+export function recordOf(
+  { id, name }: Pick<NewContainer, "id" | "name">,
+  state: ContainerState,
+  options: Partial<RunOptions> = {},
+  rest: Partial<ContainerRecord> = {},
+): ContainerRecord {
+  return {
+    id,
+    name,
+    created: timestamp(),
+    image: { reference: "busybox", id: imageId("a") },
+    options: { ...OPTIONS, ...options },
+    spec: { args: ["true"], env: ["A=1"], cwd: "/", hostname: id.slice(0, 12), mounts: [] },
+    labels: options.labels ?? {},
+    driver: "overlay",
+    ownersLost: false,
+    state,
+    ...rest,
+  };
+}
+
+/** What a container's record says when its run was killed: a process that is no more. */
+export function killedRun(): Extract<ContainerState, { status: "running" }> {
+  return { status: "running", pid: process.pid, pidStart: 1, startedAt: timestamp() };
+}
+
+/** A state that ended `seconds` ago. */
+export function exitedState(exitCode: number, seconds = 5): ContainerState {
+  const time = new Date(Date.now() - seconds * 1000).toISOString();
+  return { status: "exited", exitCode, startedAt: time, finishedAt: time };
+}
+
+/** Writes a container into the store; its lock stays held for as long as the test wants. */
+export function storeContainer(
+  dataRoot: string,
+  name: string,
+  state: ContainerState,
+  options: Partial<RunOptions> = {},
+  rest: Partial<ContainerRecord> = {},
+): NewContainer {
+  openStore(dataRoot);
+  const made = createContainer(dataRoot, { name });
+  writeRecord(made.directory, recordOf(made, state, { ...options, name }, rest));
+  return made;
+}
+
+/** `sha256:aaaa...`. */
+export function imageId(digit: string): string {
+  return `sha256:${digit.repeat(64)}`;
+}
+
+/** An image of one layer whose digests consist of `digit`. */
+export function imageOf(digit: string, rest: Partial<StoredImage> = {}): StoredImage {
+  const digest = imageId(digit);
+  return {
+    id: digest,
+    manifestDigest: digest,
+    names: ["docker.io/library/busybox:latest"],
+    digests: [`docker.io/library/busybox@${digest}`],
+    created: "2024-01-31T12:00:00Z",
+    size: 4_260_000,
+    platform: { os: "linux", architecture: "amd64" },
+    config: {
+      architecture: "amd64",
+      os: "linux",
+      diffIds: [`sha256:${digit.repeat(64)}`],
+      cmd: ["sh"],
+      env: ["PATH=/bin"],
+      user: "",
+      workingDir: "",
+      volumes: [],
+      exposedPorts: [],
+      labels: {},
+      history: [],
+    },
+    chainIDs: [digest],
+    ownersLost: false,
+    layers: [{
+      digest,
+      diffID: digest,
+      mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+      size: 2_000_000,
+    }],
+    ...rest,
+  };
+}
+
+/** Writes images into the store, with the directories and blobs they need. */
+export function storeImages(dataRoot: string, images: StoredImage[]): void {
+  const paths = openStore(dataRoot);
+  updateImages(dataRoot, (before) => [...before, ...images]);
+  for (const chainID of images.flatMap((image) => image.chainIDs)) {
+    mkdirSync(`${paths.layers}/${chainID.slice(7)}/diff`, { recursive: true });
+  }
+}
