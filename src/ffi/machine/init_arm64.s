@@ -104,6 +104,18 @@ child:
 	mov	x8, #29                 // ioctl
 	svc	#0
 	str	xzr, [sp]
+	stp	xzr, xzr, [sp, #32]
+	stp	xzr, xzr, [sp, #48]
+	mov	x26, #64
+default:
+	mov	x0, x26
+	add	x1, sp, #32
+	mov	x2, #0
+	mov	x3, #8
+	mov	x8, #134                // rt_sigaction
+	svc	#0
+	subs	x26, x26, #1
+	b.ne	default
 	bl	mask
 	ldr	x24, [x21]
 	mov	x25, #0

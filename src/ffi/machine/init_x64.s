@@ -10,7 +10,8 @@
 # the child writes the words 0xffffffff and -errno to descriptor 100 if that is open, and ends with 127
 # when there is no such file and 126 otherwise. Nothing above descriptor 2 reaches the command.
 #
-# It may be executed with signals blocked, so that none is lost: the command starts with none blocked.
+# It may be executed with signals blocked, so that none is lost: the command starts with none blocked and
+# none ignored.
 #
 # Stack: 0 signal mask | 8 report: two words; wait status; process group | 32 path, 4096 + 1 + 255 + 1 bytes
 # r12 argc and what follows | r13 the command's argv | r14 environment | r15 the child
@@ -119,7 +120,22 @@ child:
 	lea	rdx, [rsp+8]
 	mov	eax, 16                 # ioctl
 	syscall
-	mov	qword ptr [rsp], 0
+	xor	eax, eax
+	mov	[rsp], rax
+	mov	[rsp+32], rax           # SIG_DFL, no flags, no mask
+	mov	[rsp+40], rax
+	mov	[rsp+48], rax
+	mov	[rsp+56], rax
+	mov	ebx, 64
+default:                                # ignored signals would stay so
+	mov	edi, ebx
+	lea	rsi, [rsp+32]
+	xor	edx, edx
+	mov	r10d, 8
+	mov	eax, 13                 # rt_sigaction
+	syscall
+	dec	ebx
+	jnz	default
 	call	mask
 	mov	r8, [r13]
 	xor	r9d, r9d

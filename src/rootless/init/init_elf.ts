@@ -2,10 +2,10 @@
  * The init of `run --init` as an executable file.
  *
  * How it is started: `init -- COMMAND ARGUMENTS...`, from a sealed memfd, as the last step of the launch.
- * Signals may still be blocked then, so that none is lost: the init empties the mask for the command. If
- * descriptor 100 is open (it must not be close-on-exec then) and the command cannot be executed, the child
- * writes two 64-bit words there, 0xffffffff and -errno; once the command runs nothing holds it open. The
- * source, with everything else it does, is src/ffi/machine/init_x64.s.
+ * Signals may still be blocked then, so that none is lost: the init gives the command an empty mask and
+ * default dispositions. If descriptor 100 is open (it must not be close-on-exec then) and the command
+ * cannot be executed, the child writes two 64-bit words there, 0xffffffff and -errno; once the command
+ * runs nothing holds it open. What else it does is told by src/ffi/machine/init_x64.s.
  */
 import { initCode } from "../../ffi/machine/init_code.ts";
 import { ARCH, type Arch } from "../../ffi/numbers.ts";
