@@ -52,12 +52,12 @@ function summary(image: StoredImage, containers: number): ImageSummary {
 }
 
 /** The image's names as docker shows them: `alpine:latest`. */
-export function repoTags(image: StoredImage): string[] {
+export function repoTags(image: Pick<StoredImage, "names">): string[] {
   return image.names.map((name) => parseReference(name).familiar);
 }
 
 /** `alpine@sha256:...`. */
-export function repoDigests(image: StoredImage): string[] {
+export function repoDigests(image: Pick<StoredImage, "digests">): string[] {
   return image.digests.map((text) => parseReference(text).familiar);
 }
 

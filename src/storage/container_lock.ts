@@ -8,11 +8,18 @@ const LOCK = { SH: 1, EX: 2, NB: 4 };
 export interface ContainerLock {
   /** Close-on-exec: no child keeps the lock. */
   fd: number;
+  /** May be called again: then it does nothing. */
   release(): void;
 }
 
 function held(fd: number): ContainerLock {
-  return { fd, release: () => closeSync(fd) };
+  let open = true;
+  const release = () => {
+    // A second close could hit a descriptor that someone else got meanwhile.
+    if (open) closeSync(fd);
+    open = false;
+  };
+  return { fd, release };
 }
 
 /** Makes the lock file of a new container and takes it for as long as the container lives. */
@@ -34,7 +41,8 @@ export function tryLock(
 ): ContainerLock | undefined {
   let fd: number;
   try {
-    fd = openSync(`${directory}/lock`, "r");
+    // Whoever was killed right after making the directory left no lock file, but something to remove.
+    fd = openSync(`${directory}/lock`, mode === "shared" ? "r" : "a", 0o600);
   } catch {
     return undefined;
   }

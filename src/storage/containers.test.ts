@@ -219,6 +219,7 @@ test("a deleted container leaves no directory and no name, and its name can be u
     expect(readdirSync(`${store}/${part}`)).toEqual([]);
   }
   expect(existsSync(`${store}/outside`)).toBe(true);
+  expect(deleteContainer(store, made)).toBeUndefined();
   createContainer(store, { name: "web" }).lock.release();
 });
 

@@ -172,11 +172,23 @@ function findId(dataRoot: string, text: string): string | undefined {
   );
 }
 
+/** False when there is nothing to move. */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return false;
+    throw thrown;
+  }
+}
+
 /**
  * Deletes a container whose lock the caller holds exclusively, and gives the lock back.
  *
  * The directory is renamed into tmp/ first, so that no half of a container is ever seen. Returns the
  * path of what the caller alone could not remove (files of foreign owners): a job for a worker.
+ * Does nothing for a container that was deleted before.
  */
 export function deleteContainer(
   dataRoot: string,
@@ -187,7 +199,7 @@ export function deleteContainer(
   try {
     // The name first: as long as the directory is there nobody else takes the name over.
     releaseName(dataRoot, id, name);
-    renameSync(directory, dying);
+    if (!moved(directory, dying)) return undefined;
     return removeDirectly(dying) ? undefined : dying;
   } finally {
     lock.release();
