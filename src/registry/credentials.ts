@@ -1,0 +1,104 @@
+/** The user's credentials, read from docker's `config.json` and its credential helpers, only when asked for. */
+import { TsboxError } from "../errors.ts";
+import { type JsonReader, readJson } from "../oci/json_reader.ts";
+import { askHelper } from "./credential_helper.ts";
+import { MAX_CONFIG_FILE, readOptionalFile } from "./hosts.ts";
+
+export type Credentials =
+  | { kind: "password"; username: string; password: string }
+  /** To be exchanged for access tokens (OAuth2 refresh token). */
+  | { kind: "identity-token"; token: string }
+  /** A bearer token as it is. */
+  | { kind: "registry-token"; token: string };
+
+/** What `docker login` without a server writes. */
+const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+
+export class CredentialSource {
+  readonly #path: string;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #found = new Map<string, Promise<Credentials | undefined>>();
+
+  constructor(dockerConfigDir: string, env: Readonly<Record<string, string | undefined>>) {
+    this.#path = `${dockerConfigDir}/config.json`;
+    this.#env = env;
+  }
+
+  /**
+   * The credentials for one registry; a helper is asked once.
+   * @param registry as in a reference: `docker.io`, `localhost:5000`
+   * @throws TsboxError("invalid-argument") for an unreadable config.json, "unavailable" for a failing helper
+   */
+  find(registry: string): Promise<Credentials | undefined> {
+    const known = this.#found.get(registry) ?? this.#find(registry);
+    this.#found.set(registry, known);
+    return known;
+  }
+
+  async #find(registry: string): Promise<Credentials | undefined> {
+    const config = this.#read();
+    if (config === undefined) return undefined;
+    const keys = registry === "docker.io"
+      ? [DOCKER_HUB_KEY, "index.docker.io", "docker.io"]
+      : [registry];
+    const helpers = config.optionalObject("credHelpers");
+    for (const key of keys) {
+      const helper = helpers?.optionalString(key);
+      if (helper) return await askHelper(helper, key, this.#env);
+    }
+    const store = config.optionalString("credsStore");
+    if (store) return await askHelper(store, keys[0] ?? registry, this.#env);
+    return fromAuths(config.optionalObject("auths"), keys);
+  }
+
+  #read(): JsonReader | undefined {
+    const bytes = readOptionalFile(this.#path);
+    if (bytes === undefined) return undefined;
+    try {
+      return readJson(bytes, "config.json", MAX_CONFIG_FILE);
+    } catch {
+      // What JSON.parse says may quote a password.
+      throw new TsboxError(
+        "invalid-argument",
+        `Cannot use "${this.#path}": it is not a JSON object`,
+      );
+    }
+  }
+}
+
+/** Old dockers wrote URLs where new ones write hosts. */
+function fromAuths(auths: JsonReader | undefined, keys: string[]): Credentials | undefined {
+  if (auths === undefined) return undefined;
+  const hostOf = (key: string) => key.replace(/^https?:\/\//, "").split("/")[0] ?? "";
+  const key = keys.find((key) => auths.has(key)) ??
+    auths.keys().find((key) => keys.includes(hostOf(key)));
+  return key === undefined ? undefined : readAuth(auths.object(key), key);
+}
+
+function readAuth(entry: JsonReader, key: string): Credentials | undefined {
+  const identity = entry.optionalString("identitytoken");
+  if (identity) return { kind: "identity-token", token: identity };
+  const registryToken = entry.optionalString("registrytoken");
+  if (registryToken) return { kind: "registry-token", token: registryToken };
+  const encoded = entry.optionalString("auth");
+  if (encoded) return decodeAuth(encoded, key);
+  const [username, password] = [entry.optionalString("username"), entry.optionalString("password")];
+  return username && password ? { kind: "password", username, password } : undefined;
+}
+
+function decodeAuth(encoded: string, key: string): Credentials {
+  const text = Buffer.from(encoded, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  if (colon <= 0) {
+    throw new TsboxError(
+      "invalid-argument",
+      `Cannot use the credentials for ${key}: "auth" is not user:password`,
+      {
+        hint: "use docker login again",
+      },
+    );
+  }
+  // Docker once padded passwords with NUL.
+  const password = text.slice(colon + 1).replace(/^\0+|\0+$/g, "");
+  return { kind: "password", username: text.slice(0, colon), password };
+}

@@ -1,0 +1,64 @@
+/** Which registries may be spoken to without verified TLS: loopback, and those the user listed. */
+import { readFileSync } from "node:fs";
+import { messageOf, TsboxError } from "../errors.ts";
+import { readJson } from "../oci/json_reader.ts";
+
+/** Bytes of a configuration file of ours or docker's. */
+export const MAX_CONFIG_FILE = 1024 * 1024;
+
+/** Bytes of a file the user may have written, or undefined when there is none. */
+export function readOptionalFile(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new TsboxError("invalid-argument", `Cannot read "${path}": ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * The hosts of `registries.json` (`{"insecure": ["host:port"]}`).
+ * @throws TsboxError("invalid-argument") naming the file when it is malformed
+ */
+export function insecureRegistries(configDir: string): string[] {
+  const path = `${configDir}/registries.json`;
+  const bytes = readOptionalFile(path);
+  if (bytes === undefined) return [];
+  try {
+    return readJson(bytes, "registries.json", MAX_CONFIG_FILE).strings("insecure").map((host) =>
+      host.toLowerCase()
+    );
+  } catch (cause) {
+    throw new TsboxError("invalid-argument", `Cannot use "${path}": ${messageOf(cause)}`, {
+      cause,
+      hint: 'it looks like {"insecure": ["registry.lan:5000"]}',
+    });
+  }
+}
+
+/**
+ * This machine, by name or address. Nothing is looked up: a name server must not decide it.
+ * @param hostname of a parsed URL, which has only one spelling of an address
+ */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** `host` and `host:port` of a URL: users write the default port or leave it out. */
+export function hostNames(url: URL): string[] {
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  return [url.host, `${url.hostname}:${port}`];
+}
+
+/**
+ * Where a registry's API is; docker.io has a name of its own for it.
+ * @throws TsboxError("invalid-argument") for what the reference grammar allows but no URL does: port 99999
+ */
+export function registryUrl(registry: string, protocol: "https" | "http" = "https"): URL {
+  const text = `${protocol}://${registry === "docker.io" ? "registry-1.docker.io" : registry}/v2/`;
+  if (URL.canParse(text)) return new URL(text);
+  throw new TsboxError("invalid-argument", `invalid reference format: "${registry}" is no host`);
+}

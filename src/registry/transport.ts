@@ -1,0 +1,244 @@
+/** One HTTP request: its TLS, proxy, time-outs and redirects. Knows nothing of registries' rules. */
+import { messageOf, TsboxError } from "../errors.ts";
+import {
+  certificateDirs,
+  type HostCertificates,
+  hostCertificates,
+  systemAuthorities,
+} from "./certificates.ts";
+import { hostNames, insecureRegistries, isLoopback } from "./hosts.ts";
+import { proxyFor } from "./proxy.ts";
+import { cancelled, type Timing, TransientError } from "./retry.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface TransportOptions {
+  /** Absolute: `$XDG_CONFIG_HOME/tsbox`. */
+  configDir: string;
+  /** Absolute: `~/.docker`. */
+  dockerConfigDir: string;
+  env: Environment;
+  userAgent: string;
+  timing: Timing;
+}
+
+export interface HttpRequest {
+  url: URL;
+  method?: "GET" | "POST";
+  headers: Record<string, string>;
+  body?: string;
+  /** The registry this is about: decides what is allowed on the way. */
+  origin: URL;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds until the answer's head; default {@link Timing.response}. */
+  timeout?: number;
+}
+
+/** An answer whose body is not yet read. Read or {@link discard} it, or the connection stays. */
+export interface HttpAnswer {
+  response: Response;
+  /** Where it came from in the end. */
+  url: URL;
+  /** Whether it came from the host that was asked: only that may ask for credentials. */
+  fromAskedHost: boolean;
+  /** Cuts the connection. */
+  abort: () => void;
+  signal: AbortSignal | undefined;
+}
+
+const MAX_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #certificates = new Map<string, HostCertificates>();
+  #insecure: string[] | undefined;
+  #system: string | null | undefined;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get timing(): Timing {
+    return this.#options.timing;
+  }
+
+  /** Whether plain HTTP and unverified TLS are allowed for this host: loopback, or listed by the user. */
+  isInsecure(url: URL): boolean {
+    this.#insecure ??= insecureRegistries(this.#options.configDir);
+    const listed = this.#insecure;
+    return isLoopback(url.hostname) || hostNames(url).some((name) => listed.includes(name));
+  }
+
+  /** Whether an authority was named for this host: then its certificate must hold, even on loopback. */
+  hasOwnAuthority(url: URL): boolean {
+    return this.#certificatesOf(url).ca.length > 0;
+  }
+
+  /**
+   * Sends a request and follows redirects. `Authorization` goes to the asked host only.
+   * @throws TransientError for what may pass, TsboxError for the rest
+   */
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    const headers = { ...request.headers };
+    let url = request.url;
+    for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+      const answer = await this.#exchange(request, url, headers);
+      const location = answer.response.headers.get("location");
+      if (!REDIRECTS.has(answer.response.status) || location === null) return answer;
+      await discard(answer);
+      const next = redirectTarget(url, location);
+      this.#checkRedirect(request, url, next);
+      // Never given back: a chain may return to the first host with a path of its choice.
+      if (next.origin !== url.origin) delete headers["Authorization"];
+      url = next;
+    }
+    throw new TsboxError(
+      "unavailable",
+      `Cannot follow ${request.url.host}: more than ${MAX_REDIRECTS} redirects`,
+    );
+  }
+
+  #checkRedirect(request: HttpRequest, from: URL, to: URL): void {
+    const refused = (why: string) =>
+      new TsboxError(
+        "unavailable",
+        `Cannot follow the redirect of ${from.host} to ${to.host}: ${why}`,
+      );
+    if (request.method === "POST") throw refused("it would send the credentials on");
+    if (to.protocol === "https:") return;
+    if (to.protocol !== "http:") throw refused(`${to.protocol} is not http`);
+    // A registry on this machine may use plain HTTP; a far one must not make us talk to this machine.
+    const allowed = this.isInsecure(request.origin) && this.isInsecure(to);
+    if (!allowed) throw refused("it is not https");
+  }
+
+  async #exchange(
+    request: HttpRequest,
+    url: URL,
+    headers: Record<string, string>,
+  ): Promise<HttpAnswer> {
+    const { signal } = request;
+    const own = new AbortController();
+    const timer = setTimeout(() => own.abort(), request.timeout ?? this.timing.response);
+    try {
+      const response = await fetch(url, this.#init(request, url, headers, own.signal));
+      const fromAskedHost = url.origin === request.url.origin;
+      return { response, url, fromAskedHost, abort: () => own.abort(), signal };
+    } catch (error) {
+      if (signal?.aborted) throw cancelled(signal);
+      throw own.signal.aborted ? timedOut(url) : requestError(error, url);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #init(
+    request: HttpRequest,
+    url: URL,
+    headers: Record<string, string>,
+    own: AbortSignal,
+  ): BunFetchRequestInit {
+    const { signal, method = "GET", body } = request;
+    const proxy = proxyFor(url, this.#options.env);
+    return {
+      method,
+      headers: { "User-Agent": this.#options.userAgent, "Accept-Encoding": "identity", ...headers },
+      ...(body !== undefined && { body }),
+      redirect: "manual",
+      // Content-Encoding is no part of a digest: what is received is what is checked.
+      decompress: false,
+      // Bun reads the proxy variables itself unless told; one rule decides, and it is ours.
+      proxy: proxy && { url: proxy, respectNoProxy: false },
+      tls: this.#tls(request.origin, url),
+      signal: signal === undefined ? own : AbortSignal.any([signal, own]),
+      timeout: false,
+    };
+  }
+
+  /** The registry's own authorities count for what it points at, too; its client certificate never. */
+  #tls(origin: URL, url: URL): BunFetchRequestInitTLS {
+    if (url.protocol !== "https:") return {};
+    const { ca, client } = this.#certificatesOf(url);
+    const trusted = [...ca, ...this.#certificatesOf(origin).ca];
+    if (ca.length === 0 && this.isInsecure(url)) return { rejectUnauthorized: false, ...client };
+    this.#system ??= systemAuthorities(this.#options.env) ?? null;
+    const system = this.#system === null ? [] : [this.#system];
+    const all = [...system, ...trusted];
+    return { ...(all.length > 0 && { ca: all }), ...client };
+  }
+
+  #certificatesOf(url: URL): HostCertificates {
+    const known = this.#certificates.get(url.host);
+    if (known !== undefined) return known;
+    const { configDir, dockerConfigDir } = this.#options;
+    const read = hostCertificates(certificateDirs(configDir, dockerConfigDir), hostNames(url));
+    this.#certificates.set(url.host, read);
+    return read;
+  }
+}
+
+/** Ends an answer nobody will read. */
+export async function discard(answer: HttpAnswer): Promise<void> {
+  try {
+    await answer.response.body?.cancel();
+  } catch {
+    // It is gone already.
+  }
+}
+
+function redirectTarget(from: URL, location: string): URL {
+  const next = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
+  if (next === undefined || location.length > 16_384) {
+    throw new TsboxError("unavailable", `Cannot follow the redirect of ${from.host}: it is no URL`);
+  }
+  // User and password of a URL would be sent as Authorization.
+  next.username = "";
+  next.password = "";
+  return next;
+}
+
+function timedOut(url: URL): TransientError {
+  return new TransientError(
+    new TsboxError("unavailable", `Cannot reach ${url.host}: no answer in time`),
+  );
+}
+
+const UNREACHABLE = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+]);
+
+/** Bun names certificate problems as OpenSSL does. */
+const CERTIFICATE = /CERT|VERIFY|SELF_SIGNED|ISSUER|ALTNAME|_CA$|HOSTNAME_MISMATCH/;
+
+/** What an exception of fetch or of reading a body means for another try. */
+export function requestError(error: unknown, url: URL): Error {
+  if (error instanceof TsboxError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const text = `Cannot reach ${url.host}: ${reasonOf(code, error)}`;
+  if (CERTIFICATE.test(code)) {
+    return new TsboxError("unavailable", text, {
+      cause: error,
+      hint: `put its authority's certificate into ~/.config/tsbox/certs.d/${url.host}/ca.crt`,
+    });
+  }
+  if (code === "EPROTO") return new TsboxError("unavailable", text, { cause: error });
+  const failure = new TsboxError("unavailable", text, { cause: error });
+  return new TransientError(failure, { unreachable: UNREACHABLE.has(code) });
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was closed",
+  ENOTFOUND: "no such host",
+  EPROTO: "it does not speak TLS",
+};
+
+function reasonOf(code: string, error: unknown): string {
+  const known = Object.hasOwn(REASONS, code) ? REASONS[code] : undefined;
+  return known ?? messageOf(error).replace(/\. For more information.*$/s, "").slice(0, 200);
+}
