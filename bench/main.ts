@@ -1,0 +1,80 @@
+/**
+ * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
+ * prepares the surroundings: the packages, a cgroup that podman and crun accept.
+ *
+ * Usage: main.ts [run|version|pull|memory ...]   only these parts
+ */
+import { tmpdir } from "node:os";
+import { TSBOX } from "../tests/support/cli.ts";
+import { type PushedImage, pushImage } from "../tests/support/images.ts";
+import { type RegistryProcess, startRegistry } from "../tests/support/registry_process.ts";
+import { makeBundles } from "./bundles.ts";
+import { pushHugeImage } from "./huge_image.ts";
+import { describeMachine } from "./machine.ts";
+import { type PeakMemory, peakMemory } from "./peak_memory.ts";
+import { makePlace, ok, type Place, removePlace } from "./places.ts";
+import { benchmarkPull, pushLargeImages } from "./pull_benchmark.ts";
+import { report, type Results } from "./report.ts";
+import { benchmarkRun, benchmarkVersion } from "./run_benchmark.ts";
+
+/** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
+const MEMORY = "/dev/shm";
+
+const PARTS = ["version", "run", "pull", "memory"] as const;
+type Part = typeof PARTS[number];
+
+async function run(place: Place, registry: RegistryProcess): Promise<Results["run"]> {
+  const { reference } = await pushImage(registry, "busybox");
+  ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
+  ok(place, [TSBOX, "pull", "-q", reference]);
+  return await benchmarkRun(place, TSBOX, reference, makeBundles(place, reference));
+}
+
+async function pull(
+  memory: Place,
+  disk: Place,
+  registry: RegistryProcess,
+): Promise<Results["pull"]> {
+  const images = await pushLargeImages(registry);
+  const measured = async (title: string, place: Place, image: PushedImage, runs: number) => ({
+    title: `200 MB, 11,000 files, ${title}`,
+    timings: await benchmarkPull(place, TSBOX, image, registry, runs),
+  });
+  return [
+    await measured("one layer, tmpfs", memory, images.one, 7),
+    await measured("four layers, tmpfs", memory, images.four, 7),
+    await measured("four layers, disk", disk, images.four, 3),
+  ];
+}
+
+async function memory(place: Place, registry: RegistryProcess): Promise<PeakMemory[]> {
+  const image = await pushHugeImage(registry, place.path);
+  const podman = ["podman", "pull", "-q", "--tls-verify=false", image];
+  const peaks = [await peakMemory(place, "tsbox pull", [TSBOX, "pull", "-q", image])];
+  ok(place, ["sh", "-c", place.emptyStores]);
+  return [...peaks, await peakMemory(place, "podman pull", podman)];
+}
+
+async function measure(parts: readonly Part[]): Promise<Results> {
+  const [tmpfs, disk] = [makePlace(MEMORY), makePlace(tmpdir())];
+  const registry = await startRegistry();
+  const wanted = (part: Part) => parts.includes(part);
+  try {
+    return {
+      date: new Date().toISOString().slice(0, 10),
+      machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
+      version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
+      run: wanted("run") ? await run(tmpfs, registry) : [],
+      pull: wanted("pull") ? await pull(tmpfs, disk, registry) : [],
+      memory: wanted("memory") ? await memory(disk, registry) : [],
+    };
+  } finally {
+    await registry.stop();
+    removePlace(tmpfs);
+    removePlace(disk);
+  }
+}
+
+const asked = PARTS.filter((part) => process.argv.slice(2).includes(part));
+const results = await measure(asked.length > 0 ? asked : PARTS);
+await Bun.write(Bun.file(3), report(results));

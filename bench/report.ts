@@ -1,0 +1,82 @@
+/** Turns measurements into the Markdown of docs/benchmarks.md. */
+import type { Timing } from "./hyperfine.ts";
+import type { PeakMemory } from "./peak_memory.ts";
+
+export interface Results {
+  machine: string[];
+  date: string;
+  version: Timing[];
+  run: Timing[];
+  /** By title of the image and place. */
+  pull: { title: string; timings: Timing[] }[];
+  memory: PeakMemory[];
+}
+
+/** The whole file. */
+export function report(results: Results): string {
+  return `# Benchmarks
+
+Written by \`make bench\` on ${results.date}; do not edit. How it is measured: bench/README.md.
+
+${results.machine.join("\n")}
+
+Ratios are those of the medians, to the first line of each table: above 1 is slower than tsbox.
+
+## A container that does nothing
+
+\`run --rm --network none IMAGE true\`, the image already unpacked, 50 runs each.
+
+${table(results.run)}
+
+${verdict(results.run)}
+
+## Starting the program
+
+${table(results.version)}
+
+## Pulling into an empty store
+
+From a registry on loopback.
+
+${results.pull.map(({ title, timings }) => `### ${title}\n\n${table(timings)}`).join("\n\n")}
+
+## Memory to pull a layer of 2 GiB
+
+The highest sum of the proportional set sizes of all processes, sampled every 20 ms.
+
+${memoryTable(results.memory)}
+`;
+}
+
+function table(timings: readonly Timing[]): string {
+  const base = timings[0]?.median ?? NaN;
+  const rows = timings.map((t) =>
+    row([t.name, ms(t.median), ms(t.mean), ms(t.stddev), ms(t.min), (t.median / base).toFixed(2)])
+  );
+  const head = ["", "median ms", "mean ms", "± ms", "fastest ms", "ratio"];
+  return [row(head), row(["---", ...head.slice(1).map(() => "---:")]), ...rows].join("\n");
+}
+
+/** The comparisons that the project has promised something about. */
+function verdict(timings: readonly Timing[]): string {
+  const median = (name: string) => timings.find((t) => t.name === name)?.median ?? NaN;
+  const own = median("tsbox run");
+  const podman = (median("podman run") / own).toFixed(1);
+  const bare = (own / median("crun run (its own spec)")).toFixed(2);
+  const full = (own / median("crun run (all ids, seccomp)")).toFixed(2);
+  return `tsbox is ${podman} times as fast as podman. It takes ${bare} times as long as bare crun with the
+least that crun can do (one id, no seccomp filter), and ${full} times as long as crun doing the same job.`;
+}
+
+function memoryTable(peaks: readonly PeakMemory[]): string {
+  const rows = peaks.map((p) => row([p.name, (p.bytes / 1e6).toFixed(0), p.seconds.toFixed(1)]));
+  return [row(["", "MB", "seconds"]), row(["---", "---:", "---:"]), ...rows].join("\n");
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+function ms(value: number): string {
+  return value.toFixed(1);
+}

@@ -1,0 +1,46 @@
+/** How long a container takes that does nothing: tsbox, podman, bare crun and runc, bubblewrap. */
+import type { Bundles } from "./bundles.ts";
+import { hyperfine, type TimedCommand, type Timing } from "./hyperfine.ts";
+import type { Place } from "./places.ts";
+
+const RUNS = 50;
+
+export function runCommands(tsbox: string, image: string, bundles: Bundles): TimedCommand[] {
+  const run = `run --rm --network none ${image} true`;
+  const bare = "--cgroup-manager=disabled run --bundle";
+  return [
+    { name: "tsbox run", command: `${tsbox} ${run}` },
+    { name: "podman run", command: `podman ${run}` },
+    { name: "crun run (all ids, seccomp)", command: `crun ${bare} ${bundles.full} bench-full` },
+    { name: "crun run (its own spec)", command: `crun ${bare} ${bundles.plain} bench-plain` },
+    {
+      name: "bwrap --unshare-all",
+      command: `bwrap --unshare-all --bind ${bundles.rootfs} / --proc /proc --dev /dev true`,
+    },
+  ];
+}
+
+/** The comparison of issue 2; the last row is tsbox when no earlier command has left a namespace. */
+export async function benchmarkRun(
+  place: Place,
+  tsbox: string,
+  image: string,
+  bundles: Bundles,
+): Promise<Timing[]> {
+  const options = { runs: RUNS, warmup: 5, env: place.env, folder: place.path };
+  const commands = runCommands(tsbox, image, bundles);
+  const [first] = commands;
+  const warm = await hyperfine(commands, options);
+  if (!first) return warm;
+  const cold = { ...first, name: "tsbox run, first one", prepare: place.forgetNamespace };
+  return [...warm, ...await hyperfine([cold], options)];
+}
+
+export function benchmarkVersion(place: Place, tsbox: string): Promise<Timing[]> {
+  const commands = [
+    { name: "tsbox --version", command: `${tsbox} --version` },
+    { name: "podman --version", command: "podman --version" },
+    { name: "crun --version", command: "crun --version" },
+  ];
+  return hyperfine(commands, { runs: RUNS, warmup: 5, env: place.env, folder: place.path });
+}
