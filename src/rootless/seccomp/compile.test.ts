@@ -87,9 +87,10 @@ function checkAll(
       const wanted = expected(profile, names.get(nr), isNewer);
       for (const v of values) {
         const args = [v, v, v, v, v, v];
+        const seen = way === "x64" || way === "arm64" ? args : args.map((a) => a & 0xffffffffn);
         const is = runFilter(filter, { nr: base + nr, arch: audit, args });
         checked++;
-        if (is !== wanted(args)) wrong.push(`${way} ${nr} ${names.get(nr)} ${v}: ${is}`);
+        if (is !== wanted(seen)) wrong.push(`${way} ${nr} ${names.get(nr)} ${v}: ${is}`);
       }
     }
   }
@@ -125,6 +126,7 @@ const profileOf = (more: Partial<SpecSeccomp>): SpecSeccomp => ({
 const run = (profile: SpecSeccomp, nr: number, args: bigint[] = [], arch = X64) =>
   runFilter(compileSeccomp(profile, "x64"), { nr, arch, args });
 const READ = 0;
+const LSEEK = 8;
 
 test("a foreign architecture and an unlisted x32 call kill, a skipped call does not", () => {
   const profile = profileOf({ syscalls: [{ names: ["read"], action: "SCMP_ACT_ALLOW" }] });
@@ -265,10 +267,13 @@ test("long chains of conditions, farther apart than a branch reaches, still find
       ...many.map((v) => ({ names: ["lseek"], action: "SCMP_ACT_TRAP", args: args(v + 1) })),
     ],
   });
+  const filter = compileSeccomp(profile, "x64");
+  const judge = (nr: number, v: number) =>
+    runFilter(filter, { nr, arch: X64, args: [0n, BigInt(v)] });
   for (const v of many) {
-    expect(run(profile, READ, [0n, BigInt(v)])).toBe(ALLOW);
-    expect(run(profile, READ, [0n, BigInt(v + 1)])).toBe(EPERM);
-    expect(run(profile, 8, [0n, BigInt(v + 1)])).toBe(0x30000);
+    expect(judge(READ, v)).toBe(ALLOW);
+    expect(judge(READ, v + 1)).toBe(EPERM);
+    expect(judge(LSEEK, v + 1)).toBe(0x30000);
   }
 });
 

@@ -23,6 +23,7 @@ const ENOSYS = 38;
 interface Range {
   start: number;
   rules: readonly Rule[];
+  wide: boolean;
 }
 
 /**
@@ -47,25 +48,28 @@ export function compileSeccomp(profile: SpecSeccomp, arch: Arch): Uint8Array<Arr
 function compileSection(builder: FilterBuilder, section: Section, profile: SpecSeccomp): Label {
   const ranges = merged(section.zones.flatMap((zone) => rangesOf(zone, profile)));
   const fallback = actionValue(profile.defaultAction, profile.defaultErrnoRet);
-  const labels = ranges.map(({ rules }) => compileRules(builder, rules, fallback));
+  const labels = ranges.map((range) => compileRules(builder, range, fallback));
   return builder.load(NUMBER, search(builder, ranges, labels, 0, ranges.length));
 }
 
 /** A range for each number with rules, and ranges of the default between them. */
 function rangesOf(zone: Zone, profile: SpecSeccomp): Range[] {
-  if (zone.calls === undefined) return [{ start: zone.start, rules: [always(KILL_THREAD)] }];
-  const rules = rulesByNumber(profile, zone.calls);
-  const ranges: Range[] = [{ start: zone.start, rules: [] }];
-  for (const number of [...rules.byNumber.keys()].sort((a, b) => a - b)) {
-    ranges.push({ start: zone.start + number, rules: rules.byNumber.get(number) ?? [] });
-    ranges.push({ start: zone.start + number + 1, rules: [] });
-  }
-  if (rules.last !== undefined && zone.growing && saysNo(profile)) {
-    const newer = zone.start + rules.last + 1;
-    const known = ranges.filter(({ start }) => start < newer);
-    return [...known, { start: newer, rules: [always(NO_SUCH_CALL)] }];
-  }
-  return ranges;
+  const { wide, growing } = zone;
+  const range = (number: number, rules: readonly Rule[]): Range => ({
+    start: zone.start + number,
+    rules,
+    wide,
+  });
+  if (zone.calls === undefined) return [range(0, [always(KILL_THREAD)])];
+  const { byNumber, last } = rulesByNumber(profile, zone.calls);
+  const numbers = [...byNumber.keys()].sort((a, b) => a - b);
+  const ranges = numbers.flatMap((number) => [
+    range(number, byNumber.get(number) ?? []),
+    range(number + 1, []),
+  ]);
+  if (last === undefined || !growing || !saysNo(profile)) return [range(0, []), ...ranges];
+  const known = ranges.filter(({ start }) => start <= zone.start + last);
+  return [range(0, []), ...known, range(last + 1, [always(NO_SUCH_CALL)])];
 }
 
 /** The default refuses, and not already by ENOSYS. */
@@ -100,11 +104,11 @@ function alike(a: readonly Rule[], b: readonly Rule[]): boolean {
 }
 
 /** The first rule that applies decides. */
-function compileRules(builder: FilterBuilder, rules: readonly Rule[], fallback: number): Label {
+function compileRules(builder: FilterBuilder, { rules, wide }: Range, fallback: number): Label {
   return rules.toReversed().reduce((next, { action, conditions }) => {
     const decided = builder.ret(action);
     return conditions.toReversed().reduce(
-      (holds, condition) => compileCondition(builder, condition, holds, next),
+      (holds, condition) => compileCondition(builder, condition, wide, holds, next),
       decided,
     );
   }, builder.ret(fallback));

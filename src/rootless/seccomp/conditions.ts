@@ -13,10 +13,15 @@ export interface Condition {
 const FIRST_ARGUMENT = 16; // offsetof(struct seccomp_data, args)
 const WORD = 2 ** 32;
 
-/** Goes to `yes` when the condition holds, else to `no`. @throws TsboxError("invalid-argument") */
+/**
+ * Goes to `yes` when the condition holds, else to `no`.
+ * @param wide compare 64 bits, not the lower 32 alone
+ * @throws TsboxError("invalid-argument"|"unsupported")
+ */
 export function compileCondition(
   builder: FilterBuilder,
   condition: Condition,
+  wide: boolean,
   yes: Label,
   no: Label,
 ): Label {
@@ -24,7 +29,7 @@ export function compileCondition(
   if (!Number.isInteger(index) || index < 0 || index > 5) {
     throw new TsboxError("invalid-argument", `invalid argument index in seccomp profile: ${index}`);
   }
-  const argument = new Argument(builder, FIRST_ARGUMENT + index * 8);
+  const argument = new Argument(builder, FIRST_ARGUMENT + index * 8, wide);
   const value = halves(condition.value);
   switch (op) {
     case "SCMP_CMP_EQ":
@@ -65,22 +70,25 @@ class Argument {
   readonly #builder: FilterBuilder;
   readonly #low: number;
   readonly #high: number;
+  readonly #wide: boolean;
 
-  constructor(builder: FilterBuilder, offset: number) {
+  constructor(builder: FilterBuilder, offset: number, wide: boolean) {
     this.#builder = builder;
     this.#low = offset;
     this.#high = offset + 4;
+    this.#wide = wide;
   }
 
   equals(value: Halves, yes: Label, no: Label): Label {
     const b = this.#builder;
     const low = b.load(this.#low, b.branch("=", value.low, yes, no));
-    return b.load(this.#high, b.branch("=", value.high, low, no));
+    return this.#wide ? b.load(this.#high, b.branch("=", value.high, low, no)) : low;
   }
 
   exceeds(test: Exclude<Test, "=">, value: Halves, yes: Label, no: Label): Label {
     const b = this.#builder;
     const low = b.load(this.#low, b.branch(test, value.low, yes, no));
+    if (!this.#wide) return low;
     const same = b.branch("=", value.high, low, no);
     return b.load(this.#high, b.branch(">", value.high, yes, same));
   }
@@ -89,7 +97,7 @@ class Argument {
   equalsMasked(mask: Halves, value: Halves, yes: Label, no: Label): Label {
     const b = this.#builder;
     const low = b.load(this.#low, b.and(mask.low, b.branch("=", value.low, yes, no)));
-    if (mask.high === 0 && value.high === 0) return low;
+    if (!this.#wide || (mask.high === 0 && value.high === 0)) return low;
     return b.load(this.#high, b.and(mask.high, b.branch("=", value.high, low, no)));
   }
 }

@@ -16,6 +16,8 @@ export interface Zone {
   calls: ReadonlyMap<string, number> | undefined;
   /** New kernels add numbers at its end. */
   growing: boolean;
+  /** Arguments have 64 bits. Else only their lower half counts, as with libseccomp. */
+  wide: boolean;
 }
 
 /** Bit of a number that marks x32, which shares x86-64's AUDIT_ARCH. */
@@ -56,19 +58,30 @@ function x64(withX32: boolean): Section {
   return {
     audit: AUDIT.x64,
     zones: [
-      { start: 0, calls: syscallTable("x64"), growing: true },
-      { start: X32_BIT, calls: withX32 ? syscallTable("x32") : undefined, growing: true },
-      { start: SKIPPED, calls: new Map(), growing: false },
+      { start: 0, calls: syscallTable("x64"), growing: true, wide: true },
+      {
+        start: X32_BIT,
+        calls: withX32 ? syscallTable("x32") : undefined,
+        growing: true,
+        wide: false,
+      },
+      { start: SKIPPED, calls: new Map(), growing: false, wide: true },
     ],
   };
 }
 
 function x86(): Section {
-  return { audit: AUDIT.x86, zones: [{ start: 0, calls: syscallTable("x86"), growing: true }] };
+  return {
+    audit: AUDIT.x86,
+    zones: [{ start: 0, calls: syscallTable("x86"), growing: true, wide: false }],
+  };
 }
 
 function arm64(): Section {
-  return { audit: AUDIT.arm64, zones: [{ start: 0, calls: syscallTable("arm64"), growing: true }] };
+  return {
+    audit: AUDIT.arm64,
+    zones: [{ start: 0, calls: syscallTable("arm64"), growing: true, wide: true }],
+  };
 }
 
 function arm(): Section {
@@ -81,11 +94,13 @@ function arm(): Section {
         start: 0,
         calls: new Map(all.filter(([, number]) => number < ARM_PRIVATE)),
         growing: true,
+        wide: false,
       },
       {
         start: ARM_PRIVATE,
         calls: new Map(own.map(([name, number]) => [name, number - ARM_PRIVATE])),
         growing: false,
+        wide: false,
       },
     ],
   };
