@@ -7,7 +7,8 @@ import { readJson } from "../oci/json_reader.ts";
 import type { Reference } from "../oci/reference.ts";
 import { readBody } from "./body.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import type { Credentials, CredentialSource } from "./credentials.ts";
+import type { Credentials } from "./credential_helper.ts";
+import type { CredentialSource } from "./credentials.ts";
 import { accessDenied, refusalError } from "./registry_errors.ts";
 import type { HttpAnswer, Transport } from "./transport.ts";
 

@@ -1,7 +1,14 @@
 /** Asks a `docker-credential-NAME` program (the credential helper protocol of docker). */
 import { messageOf, TsboxError } from "../errors.ts";
 import { readJson } from "../oci/json_reader.ts";
-import type { Credentials } from "./credentials.ts";
+
+/** What a registry knows the user by. */
+export type Credentials =
+  | { kind: "password"; username: string; password: string }
+  /** To be exchanged for access tokens (OAuth2 refresh token). */
+  | { kind: "identity-token"; token: string }
+  /** A bearer token as it is. */
+  | { kind: "registry-token"; token: string };
 
 /** Milliseconds: a keyring may have to ask the user to unlock it. */
 const TIMEOUT = 120_000;

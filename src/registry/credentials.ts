@@ -1,15 +1,8 @@
 /** The user's credentials, read from docker's `config.json` and its credential helpers, only when asked for. */
 import { TsboxError } from "../errors.ts";
 import { type JsonReader, readJson } from "../oci/json_reader.ts";
-import { askHelper } from "./credential_helper.ts";
+import { askHelper, type Credentials } from "./credential_helper.ts";
 import { MAX_CONFIG_FILE, readOptionalFile } from "./hosts.ts";
-
-export type Credentials =
-  | { kind: "password"; username: string; password: string }
-  /** To be exchanged for access tokens (OAuth2 refresh token). */
-  | { kind: "identity-token"; token: string }
-  /** A bearer token as it is. */
-  | { kind: "registry-token"; token: string };
 
 /** What `docker login` without a server writes. */
 const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
