@@ -18,7 +18,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 
 /** Longest path the kernel takes, with its NUL. */
-const PATH_MAX = 4096;
+export const PATH_MAX = 4096;
 const ENAMETOOLONG = 36;
 
 // Buffers of this size never move (small typed arrays do once their .buffer is touched), so their
@@ -258,6 +258,22 @@ export function writeAll(fd: number, bytes: Uint8Array, what: string): void {
   }
 }
 
+/** Writes all of `bytes` at `position`. @throws SyscallError */
+export function writeAllAt(fd: number, bytes: Uint8Array, position: number, what: string): void {
+  let done = 0;
+  const start = bytes.length === 0 ? 0 : address(bytes);
+  while (done < bytes.length) {
+    const result = raw("pwrite64", fd, start + done, bytes.length - done, position + done);
+    if (result >= 0) done += result;
+    else if (result !== -EINTR) throw new SyscallError(what, "pwrite64", -result);
+  }
+}
+
+/** ftruncate(2). Returns 0 or `-errno`. @param size bytes */
+export function setLength(fd: number, size: number): number {
+  return raw("ftruncate", fd, size);
+}
+
 /** pread(2) into `buffer`; returns the number of bytes, 0 at the end. @throws SyscallError */
 export function readAt(fd: number, buffer: Uint8Array, position: number): number {
   for (;;) {
@@ -290,6 +306,11 @@ export interface DirectoryEntry {
   name: ByteString;
   /** d_type of getdents64(2): 4 is a directory, 0 unknown. */
   type: number;
+}
+
+/** Lets {@link entriesOf} begin anew. */
+export function rewind(fd: number): void {
+  sys("list a directory", "lseek", fd, 0, 0);
 }
 
 const DIRENT_BUFFER = 65536;

@@ -57,7 +57,7 @@ export function readLayerRecord(dataRoot: string, chainID: string): LayerRecord 
 }
 
 /** We alone write these files, whole: one field vouches for the others. */
-function isLayerRecord(value: unknown): value is LayerRecord {
+export function isLayerRecord(value: unknown): value is LayerRecord {
   return typeof value === "object" && value !== null && "diffID" in value && "ownersLost" in value;
 }
 
