@@ -18,21 +18,21 @@ export function withUser(spec: RuntimeSpec, files: UserFiles): RuntimeSpec {
   const { uidMappings, gidMappings } = spec.linux;
   requireMapped("user", user.uid, uidMappings);
   for (const gid of user.requestedGids) requireMapped("group", gid, gidMappings);
-  const { process } = spec;
+  const launched = spec.process;
   return {
     ...spec,
     process: {
-      ...process,
-      env: withHome(process.env, user.home),
+      ...launched,
+      env: withHome(launched.env, user.home),
       user: {
-        ...process.user,
+        ...launched.user,
         uid: user.uid,
         gid: user.gid,
         additionalGids: canSetGroups(gidMappings)
           ? user.additionalGids.filter((gid) => isMapped(gid, gidMappings))
           : [],
       },
-      capabilities: capabilitySets(process.capabilities.bounding, user.uid),
+      capabilities: capabilitySets(launched.capabilities.bounding, user.uid),
     },
   };
 }

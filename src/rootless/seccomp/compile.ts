@@ -11,8 +11,8 @@ import type { Arch } from "../../ffi/numbers.ts";
 import type { SpecSeccomp } from "../../oci/runtime_spec.ts";
 import { actionValue, isPermissive, KILL_THREAD, NO_SUCH_CALL } from "./actions.ts";
 import { FilterBuilder, type Label } from "./bpf.ts";
-import { compileCondition } from "./conditions.ts";
-import { type Rule, rulesByNumber } from "./rules.ts";
+import { compileCondition, type Rule } from "./conditions.ts";
+import { rulesByNumber } from "./rules.ts";
 import { type Section, sectionsOf, type Zone } from "./sections.ts";
 
 const NUMBER = 0; // offsetof(struct seccomp_data, nr)

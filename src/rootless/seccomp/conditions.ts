@@ -10,6 +10,13 @@ export interface Condition {
   op: string;
 }
 
+/** What happens when all conditions hold. */
+export interface Rule {
+  /** The value the filter returns. */
+  action: number;
+  conditions: readonly Condition[];
+}
+
 const FIRST_ARGUMENT = 16; // offsetof(struct seccomp_data, args)
 const WORD = 2 ** 32;
 

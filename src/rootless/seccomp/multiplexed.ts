@@ -2,7 +2,7 @@
  * 32-bit x86 reaches sockets and System V IPC also by `socketcall` and `ipc`, whose first argument
  * says which call is meant. A rule about such a call must hold there too, or it is walked around.
  */
-import type { Rule } from "./rules.ts";
+import type { Rule } from "./conditions.ts";
 
 // linux/net.h and linux/ipc.h, in order from 1; `-` is a number without a call.
 const BY_SOCKETCALL = "socket bind connect listen accept getsockname getpeername socketpair send " +

@@ -1,14 +1,8 @@
 /** A profile's rules sorted by the numbers of one calling convention. */
 import type { SpecSeccomp, SpecSyscall } from "../../oci/runtime_spec.ts";
 import { actionValue } from "./actions.ts";
-import type { Condition } from "./conditions.ts";
+import type { Rule } from "./conditions.ts";
 import { multiplexed } from "./multiplexed.ts";
-
-/** What happens when all conditions hold. */
-export interface Rule {
-  action: number;
-  conditions: readonly Condition[];
-}
 
 /** Rules of each number in the profile's order, and the highest number the profile names. */
 export interface NumberedRules {
