@@ -76,3 +76,28 @@ export interface ComponentVersion {
   Arch: string;
   KernelVersion: string;
 }
+
+/** `GET /info`, as far as there is something to say. */
+export interface SystemInfo {
+  Containers: number;
+  ContainersRunning: number;
+  ContainersPaused: number;
+  ContainersStopped: number;
+  Images: number;
+  /** How root file systems are made: the driver that is asked for, else the best that works. */
+  Driver: string;
+  DriverStatus: [string, string][];
+  CgroupVersion: string;
+  KernelVersion: string;
+  OperatingSystem: string;
+  OSType: string;
+  Architecture: string;
+  NCPU: number;
+  /** Bytes. */
+  MemTotal: number;
+  DockerRootDir: string;
+  Name: string;
+  ServerVersion: string;
+  SecurityOptions: string[];
+  Warnings: string[];
+}

@@ -132,11 +132,20 @@ export function isAbandoned({ record, owned }: StoredContainer): boolean {
   return record.options.remove && !owned && record.state.status !== "running";
 }
 
+/** Containers that are being made and have no record yet: absolute paths. */
+export function unrecordedContainers(dataRoot: string): string[] {
+  return withoutRecord(dataRoot).filter((path) => !isOld(path));
+}
+
 /** Directories without a readable record whose maker is dead: absolute paths. */
 export function abandonedDirectories(dataRoot: string): string[] {
+  return withoutRecord(dataRoot).filter(isOld);
+}
+
+function withoutRecord(dataRoot: string): string[] {
   return directoryNames(`${dataRoot}/containers`)
     .map((id) => `${dataRoot}/containers/${id}`)
-    .filter((path) => readRecord(path) === undefined && isOld(path));
+    .filter((path) => readRecord(path) === undefined);
 }
 
 function isOld(path: string): boolean {

@@ -1,0 +1,64 @@
+/** `rm`: deletes containers. */
+import { existsSync } from "node:fs";
+import { TsboxError } from "../errors.ts";
+import type { SelfCommand } from "../rootless/worker.ts";
+import { type ContainerLock, tryLock } from "../storage/container_lock.ts";
+import { readRecord } from "../storage/container_record.ts";
+import { deleteContainer, findContainer, type StoredContainer } from "../storage/containers.ts";
+import type { EngineContext } from "./context.ts";
+import { discardTrees } from "./discard_trees.ts";
+import { killProcess } from "./kill_process.ts";
+
+/** How long the run process of a killed container gets to put things in order, in milliseconds. */
+const GRACE = 10_000;
+const POLL = 5;
+
+/**
+ * Deletes a container, by any of its names; with `force` also one that runs, which is killed.
+ * Throws TsboxError("not-found"), or ("invalid-state") for one that runs.
+ */
+export async function removeContainer(
+  context: EngineContext,
+  self: SelfCommand,
+  text: string,
+  { force }: { force: boolean },
+): Promise<void> {
+  const found = findContainer(context.dataRoot, text);
+  const { record: { id, name }, directory } = found;
+  const lock = await takeLock(found, force);
+  // A container of `run --rm` is deleted by its own run process.
+  if (lock === undefined) return;
+  const rest = deleteContainer(context.dataRoot, { id, name, directory, lock });
+  await discardTrees(rest === undefined ? [] : [rest], context, self);
+}
+
+/** The lock of a container that has ended; undefined when it is gone. */
+async function takeLock(
+  found: StoredContainer,
+  force: boolean,
+): Promise<ContainerLock | undefined> {
+  const { directory, record: { name, state } } = found;
+  if (state.status === "running" && !force) {
+    throw cannotRemove(
+      name,
+      "container is running",
+      "stop the container before removing or force remove",
+    );
+  }
+  if (found.owned && !force) {
+    throw cannotRemove(name, "container is being started", "try again, or force remove");
+  }
+  for (const deadline = Date.now() + GRACE; Date.now() < deadline; await Bun.sleep(POLL)) {
+    // It may have got further since we looked: asked again each time.
+    const now = readRecord(directory)?.state;
+    if (now?.status === "running") killProcess(now);
+    const lock = tryLock(directory, "exclusive");
+    if (lock !== undefined) return lock;
+    if (!existsSync(directory)) return undefined;
+  }
+  throw cannotRemove(name, "its run process does not end", "end it, then try again");
+}
+
+function cannotRemove(name: string, state: string, hint: string): TsboxError {
+  return new TsboxError("invalid-state", `cannot remove container "/${name}": ${state}`, { hint });
+}

@@ -1,0 +1,83 @@
+/** `rmi`: takes names from images, and deletes those that nothing needs any more. */
+import type { SelfCommand } from "../rootless/worker.ts";
+import { isAbandoned, listContainers, unrecordedContainers } from "../storage/containers.ts";
+import { type StoredImage, updateImages } from "../storage/image_index.ts";
+import { detachImageFiles } from "../storage/unused_files.ts";
+import type { EngineContext } from "./context.ts";
+import { discardTrees } from "./discard_trees.ts";
+import {
+  type ImageUser,
+  planRemoval,
+  type RemovalPlan,
+  untagged,
+  withoutNames,
+} from "./remove_image_plan.ts";
+
+/** What was done, in the words of Docker's API. */
+export interface RemovedImage {
+  untagged: string[];
+  /** The image's id, then its layers that no other image has, the top one first. */
+  deleted: string[];
+}
+
+/** How long a container that is just being started is waited for, in milliseconds. */
+const START_TIME = 2000;
+const POLL = 5;
+
+/**
+ * Removes an image, or only one of its names while it has others.
+ * Throws TsboxError("not-found"), ("in-use") in docker's words, ("cancelled").
+ */
+export async function removeImage(
+  context: EngineContext,
+  self: SelfCommand,
+  text: string,
+  options: { force: boolean; signal: AbortSignal },
+): Promise<RemovedImage> {
+  const { dataRoot } = context;
+  const plan = removeFromIndex(dataRoot, text, options.force);
+  const names = untagged(plan);
+  if (!plan.deletes || await isTaken(dataRoot, plan)) return { untagged: names, deleted: [] };
+  const { chainIDs, trees } = await detachImageFiles(dataRoot, plan.image, options.signal);
+  await discardTrees(trees, context, self);
+  return { untagged: names, deleted: [plan.image.id, ...chainIDs] };
+}
+
+function removeFromIndex(dataRoot: string, text: string, force: boolean): RemovalPlan {
+  const users = imageUsers(dataRoot);
+  const made: RemovalPlan[] = [];
+  updateImages(dataRoot, (images) => {
+    const plan = planRemoval(images, users, text, { force });
+    made.push(plan);
+    return plan.deletes
+      ? images.filter((image) => image !== plan.image)
+      : images.map((image) => image === plan.image ? withoutNames(plan) : image);
+  });
+  const [plan] = made;
+  if (plan === undefined) throw new Error("updateImages() returned without calling back");
+  return plan;
+}
+
+function imageUsers(dataRoot: string): ImageUser[] {
+  return listContainers(dataRoot).filter((c) => !isAbandoned(c)).map(({ record }) => ({
+    imageId: record.image.id,
+    containerId: record.id,
+    running: record.state.status === "running",
+  }));
+}
+
+/**
+ * Whether a `run` that had found the image before it left the index uses it now: then it goes back,
+ * without its names. Containers that are just being started do not say yet what they are made of.
+ */
+async function isTaken(dataRoot: string, plan: RemovalPlan): Promise<boolean> {
+  const deadline = Date.now() + START_TIME;
+  while (unrecordedContainers(dataRoot).length > 0 && Date.now() < deadline) await Bun.sleep(POLL);
+  const taken = imageUsers(dataRoot).some((user) => user.imageId === plan.image.id);
+  if (taken) updateImages(dataRoot, (images) => withImage(images, withoutNames(plan)));
+  return taken;
+}
+
+function withImage(images: StoredImage[], image: StoredImage): StoredImage[] {
+  return images.some(({ id }) => id === image.id) ? images : [...images, image];
+}

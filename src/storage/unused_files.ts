@@ -1,0 +1,68 @@
+/** Takes the files of a removed image out of the store, as far as no other image needs them. */
+import { renameSync, unlinkSync } from "node:fs";
+import { listImages, type StoredImage } from "./image_index.ts";
+import { layerHome } from "./layers.ts";
+import { storePaths } from "./layout.ts";
+import { lockFileSoon } from "./lock.ts";
+
+/** What was taken out. */
+export interface DetachedFiles {
+  /** Of the layers, the top one first. */
+  chainIDs: string[];
+  /** Absolute paths in tmp/, to be deleted by a worker: layers hold files of foreign owners. */
+  trees: string[];
+}
+
+/**
+ * Moves the image's layers into tmp/ and deletes its blobs. The image has left the index before.
+ *
+ * A pull holds layers.lock shared from looking at what is there until its image is in the index: so
+ * no layer is taken away that a pull has counted on.
+ * Throws TsboxError("cancelled") when `signal` is aborted while a pull is waited for.
+ */
+export async function detachImageFiles(
+  dataRoot: string,
+  image: StoredImage,
+  signal: AbortSignal,
+): Promise<DetachedFiles> {
+  const paths = storePaths(dataRoot);
+  const lock = await lockFileSoon(paths.layersLock, "exclusive", { signal });
+  try {
+    const others = listImages(dataRoot);
+    const needed = new Set(others.flatMap((other) => other.chainIDs));
+    const chainIDs = image.chainIDs.filter((chainID) => !needed.has(chainID)).reverse();
+    const trees = chainIDs.flatMap((chainID) => {
+      const tree = `${paths.tmp}/layer-${chainID.slice(chainID.indexOf(":") + 1)}`;
+      return gone(() => renameSync(layerHome(dataRoot, chainID), tree)) ? [] : [tree];
+    });
+    removeBlobs(paths.blobs, image, others);
+    return { chainIDs, trees };
+  } finally {
+    lock.release();
+  }
+}
+
+function removeBlobs(folder: string, image: StoredImage, others: readonly StoredImage[]): void {
+  const needed = new Set(others.flatMap(blobsOf));
+  for (const digest of new Set(blobsOf(image))) {
+    if (needed.has(digest)) continue;
+    gone(() => unlinkSync(`${folder}/${digest.slice(digest.indexOf(":") + 1)}`));
+  }
+}
+
+function blobsOf(image: StoredImage): string[] {
+  const { id, manifestDigest, indexDigest, layers } = image;
+  const digests = [id, manifestDigest, ...layers.map((layer) => layer.digest)];
+  return indexDigest === undefined ? digests : [...digests, indexDigest];
+}
+
+/** True when there was nothing to act on. */
+function gone(action: () => void): boolean {
+  try {
+    action();
+    return false;
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return true;
+    throw thrown;
+  }
+}
