@@ -3,12 +3,13 @@
  * linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl. Prints the size, and the start-up time of what
  * this machine can start.
  */
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { homedir } from "node:os";
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bunExecutable } from "./scripts/compile/bun_executable.ts";
 import { sourceRevision } from "./scripts/compile/source_revision.ts";
+import { startProfile } from "./scripts/compile/start_profile.ts";
 import { type Target, targetsNamed } from "./scripts/compile/targets.ts";
 
 const ROOT = import.meta.dir;
@@ -24,14 +25,27 @@ function thisMachine(): string {
   return `linux-${process.arch}`;
 }
 
+/** A build for this machine is made and run first, to learn what belongs at the front of the bytecode. */
+async function withProfile(use: (profile: string | undefined) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "tsbox-profile-"));
+  const [machine] = targetsNamed(thisMachine());
+  try {
+    const executable = join(folder, "tsbox");
+    if (machine) await bundle(machine, executable, "0.0.0");
+    await use(machine && startProfile(executable, folder));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Writes `dist/NAME` whole or not at all: others may be running the one that is there. */
-async function compile(target: Target, name: string): Promise<string> {
+async function compile(target: Target, name: string, profile?: string): Promise<string> {
   const outfile = join(ROOT, "dist", name);
   const temporary = `${outfile}.${process.pid}.tmp`;
   const { version } = await Bun.file(join(ROOT, "package.json")).json();
   mkdirSync(join(ROOT, "dist"), { recursive: true });
   try {
-    await bundle(target, temporary, version);
+    await bundle(target, temporary, version, profile);
     chmodSync(temporary, 0o755);
     renameSync(temporary, outfile);
   } finally {
@@ -40,13 +54,19 @@ async function compile(target: Target, name: string): Promise<string> {
   return outfile;
 }
 
-async function bundle(target: Target, outfile: string, version: string): Promise<void> {
+async function bundle(
+  target: Target,
+  outfile: string,
+  version: string,
+  profile?: string,
+): Promise<void> {
   await Bun.build({
     entrypoints: [join(ROOT, "src/main.ts")],
     target: "bun",
-    // Both are start-up time: parsing is most of what a short command does.
+    // All three are start-up time: loading code is most of what a short command does.
     minify: true,
     bytecode: true,
+    splitting: true,
     format: "esm",
     define: {
       TSBOX_VERSION: JSON.stringify(version),
@@ -56,6 +76,7 @@ async function bundle(target: Target, outfile: string, version: string): Promise
       target: target.bun,
       executablePath: await bunExecutable(target, ROOT, cacheDir()),
       outfile,
+      bytecodeOrder: profile ?? false,
       // The folder a user happens to be in must not change, or run code in, the engine.
       autoloadDotenv: false,
       autoloadBunfig: false,
@@ -85,10 +106,13 @@ function report(executable: string, starts: boolean): void {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { target: { type: "string" } } });
-  for (const target of targetsNamed(values.target ?? thisMachine())) {
-    const name = values.target === undefined ? "tsbox" : `tsbox-${target.name}`;
-    report(await compile(target, name), target.name === thisMachine());
-  }
+  const targets = targetsNamed(values.target ?? thisMachine());
+  await withProfile(async (profile) => {
+    for (const target of targets) {
+      const name = values.target === undefined ? "tsbox" : `tsbox-${target.name}`;
+      report(await compile(target, name, profile), target.name === thisMachine());
+    }
+  });
 }
 
 try {
