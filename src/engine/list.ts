@@ -1,7 +1,7 @@
 /** `ps`: the containers of the store, filtered as docker does. */
 import { TsboxError } from "../errors.ts";
 import type { ContainerRecord } from "../storage/container_record.ts";
-import { findContainer, isAbandoned, listContainers } from "../storage/containers.ts";
+import { type ContainerScan, findContainer, isAbandoned } from "../storage/containers.ts";
 import { findImageIn, listImages, type StoredImage } from "../storage/image_index.ts";
 import type { ContainerSummary, PortSummary } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
@@ -45,6 +45,7 @@ export interface ListOptions {
 /** The containers, newest first. Throws TsboxError for filter values that mean nothing. */
 export function containerSummaries(
   context: EngineContext,
+  scan: ContainerScan,
   { all, last, filters }: ListOptions,
 ): ContainerSummary[] {
   checkFilters(filters);
@@ -52,7 +53,7 @@ export function containerSummaries(
   const fits = makeFilter(context.dataRoot, images, filters);
   // Asking for a state or an exit code asks for containers that do not run.
   const every = all || last !== undefined || filters.has("status") || filters.has("exited");
-  const found = listContainers(context.dataRoot)
+  const found = scan.containers
     .filter((container) => !isAbandoned(container))
     .map(({ record }) => record)
     .filter((record) => every || record.state.status === "running")

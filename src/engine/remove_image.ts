@@ -1,6 +1,11 @@
 /** `rmi`: takes names from images, and deletes those that nothing needs any more. */
 import type { SelfCommand } from "../rootless/worker.ts";
-import { isAbandoned, listContainers, unrecordedContainers } from "../storage/containers.ts";
+import {
+  isAbandoned,
+  isAbandonedDirectory,
+  listContainers,
+  scanContainers,
+} from "../storage/containers.ts";
 import { type StoredImage, updateImages } from "../storage/image_index.ts";
 import { detachImageFiles } from "../storage/unused_files.ts";
 import type { EngineContext } from "./context.ts";
@@ -72,7 +77,8 @@ function imageUsers(dataRoot: string): ImageUser[] {
  */
 async function isTaken(dataRoot: string, plan: RemovalPlan): Promise<boolean> {
   const deadline = Date.now() + START_TIME;
-  while (unrecordedContainers(dataRoot).length > 0 && Date.now() < deadline) await Bun.sleep(POLL);
+  const starting = () => !scanContainers(dataRoot).unrecorded.every(isAbandonedDirectory);
+  while (starting() && Date.now() < deadline) await Bun.sleep(POLL);
   const taken = imageUsers(dataRoot).some((user) => user.imageId === plan.image.id);
   if (taken) updateImages(dataRoot, (images) => withImage(images, withoutNames(plan)));
   return taken;

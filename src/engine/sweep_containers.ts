@@ -1,26 +1,32 @@
 /** Deletes what run processes left that were killed before they could: done by whoever comes next. */
+import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
 import {
-  abandonedDirectories,
+  type ContainerScan,
   deleteContainer,
   isAbandoned,
-  listContainers,
+  isAbandonedDirectory,
+  scanContainers,
 } from "../storage/containers.ts";
-import type { SelfCommand } from "../rootless/worker.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 
 /** Removes containers of `run --rm` and half-made ones whose run process is dead. */
-export async function sweepContainers(context: EngineContext, self: SelfCommand): Promise<void> {
-  const { dataRoot } = context;
-  const ended = listContainers(dataRoot).filter(isAbandoned)
+export async function sweepContainers(
+  context: EngineContext,
+  self: SelfCommand,
+  scan: ContainerScan = scanContainers(context.dataRoot),
+): Promise<void> {
+  const ended = scan.containers.filter(isAbandoned)
     .map(({ directory, record: { id, name } }) => ({ directory, id, name }));
-  const unmade = abandonedDirectories(dataRoot)
+  const unmade = scan.unrecorded.filter(isAbandonedDirectory)
     .map((directory) => ({ directory, id: directory.slice(-64), name: "" }));
   const rest = [...ended, ...unmade].flatMap((container) => {
     // Without the lock its owner lives after all, or another command is deleting it right now.
     const lock = tryLock(container.directory, "exclusive");
-    return lock === undefined ? [] : deleteContainer(dataRoot, { ...container, lock }) ?? [];
+    return lock === undefined
+      ? []
+      : deleteContainer(context.dataRoot, { ...container, lock }) ?? [];
   });
   await discardTrees(rest, context, self);
 }

@@ -90,8 +90,8 @@ function conflict(dataRoot: string, name: string): TsboxError {
 
 /**
  * Gives a name back. The caller holds the container's lock and its directory is still there: so
- * nobody else can have taken the name over.
+ * nobody else can have taken the name over. The empty name is none.
  */
 export function releaseName(dataRoot: string, id: string, name: string): void {
-  if (ownerOf(dataRoot, name) === id) unlinkSync(`${dataRoot}/names/${name}`);
+  if (name !== "" && ownerOf(dataRoot, name) === id) unlinkSync(`${dataRoot}/names/${name}`);
 }

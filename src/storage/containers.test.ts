@@ -17,13 +17,14 @@ import { processStart, tryLock } from "./container_lock.ts";
 import { randomName } from "./container_name.ts";
 import { readRecord, timestamp, writeRecord } from "./container_record.ts";
 import {
-  abandonedDirectories,
   createContainer,
   deleteContainer,
   findContainer,
   isAbandoned,
+  isAbandonedDirectory,
   listContainers,
   type NewContainer,
+  scanContainers,
 } from "./containers.ts";
 
 let store = "";
@@ -152,16 +153,15 @@ test("containers are listed newest first", () => {
 });
 
 test("a store that was never used has no containers", () => {
-  expect(listContainers(`${store}/none`)).toEqual([]);
-  expect(abandonedDirectories(`${store}/none`)).toEqual([]);
+  expect(scanContainers(`${store}/none`)).toEqual({ containers: [], unrecorded: [] });
 });
 
 test("a directory without a record is left alone while young and abandoned when old", () => {
   const made = createContainer(store, {});
-  expect(listContainers(store)).toEqual([]);
-  expect(abandonedDirectories(store)).toEqual([]);
+  expect(scanContainers(store)).toEqual({ containers: [], unrecorded: [made.directory] });
+  expect(isAbandonedDirectory(made.directory)).toBe(false);
   utimesSync(made.directory, 1, 1);
-  expect(abandonedDirectories(store)).toEqual([made.directory]);
+  expect(isAbandonedDirectory(made.directory)).toBe(true);
   made.lock.release();
 });
 

@@ -120,11 +120,31 @@ function directoryNames(path: string): string[] {
   }
 }
 
+/** Everything below `containers/`. */
+export interface ContainerScan {
+  /** Those with a readable record, newest first; ended ones of `run --rm` included. */
+  containers: StoredContainer[];
+  /** Directories without: being made, or left behind. Absolute paths. */
+  unrecorded: string[];
+}
+
+/** Looks at every container once. */
+export function scanContainers(dataRoot: string): ContainerScan {
+  const containers: StoredContainer[] = [];
+  const unrecorded: string[] = [];
+  for (const id of directoryNames(`${dataRoot}/containers`)) {
+    const directory = `${dataRoot}/containers/${id}`;
+    const container = readContainer(directory);
+    if (container === undefined) unrecorded.push(directory);
+    else containers.push(container);
+  }
+  containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
+  return { containers, unrecorded };
+}
+
 /** Every container with a readable record, newest first; ended ones of `run --rm` included. */
 export function listContainers(dataRoot: string): StoredContainer[] {
-  return directoryNames(`${dataRoot}/containers`)
-    .flatMap((id) => readContainer(`${dataRoot}/containers/${id}`) ?? [])
-    .sort((a, b) => a.record.created < b.record.created ? 1 : -1);
+  return scanContainers(dataRoot).containers;
 }
 
 /** A container of `run --rm` whose run process died before it could delete it. */
@@ -132,23 +152,8 @@ export function isAbandoned({ record, owned }: StoredContainer): boolean {
   return record.options.remove && !owned && record.state.status !== "running";
 }
 
-/** Containers that are being made and have no record yet: absolute paths. */
-export function unrecordedContainers(dataRoot: string): string[] {
-  return withoutRecord(dataRoot).filter((path) => !isOld(path));
-}
-
-/** Directories without a readable record whose maker is dead: absolute paths. */
-export function abandonedDirectories(dataRoot: string): string[] {
-  return withoutRecord(dataRoot).filter(isOld);
-}
-
-function withoutRecord(dataRoot: string): string[] {
-  return directoryNames(`${dataRoot}/containers`)
-    .map((id) => `${dataRoot}/containers/${id}`)
-    .filter((path) => readRecord(path) === undefined);
-}
-
-function isOld(path: string): boolean {
+/** Whether a directory without a record was left behind: its maker would have written one by now. */
+export function isAbandonedDirectory(path: string): boolean {
   const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
   return made !== undefined && Date.now() - made > MAKING_TIME;
 }

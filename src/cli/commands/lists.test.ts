@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { commandLine } from "../../../tests/support/command_line.ts";
 import {
@@ -207,9 +207,11 @@ test("ps shows an image by its id once its name means another one", async () => 
   expect(await out("ps", "-a", "--format", "{{.Image}}")).toBe("aaaaaaaaaaaa\n");
 });
 
-test("ps leaves out what a killed `run --rm` has left", async () => {
-  storeContainer(store, "gone", killedRun(), { remove: true }).lock.release();
+test("ps does not show what a killed `run --rm` has left, but clears it away", async () => {
+  const left = storeContainer(store, "gone", killedRun(), { remove: true });
+  left.lock.release();
   expect(await out("ps", "-aq")).toBe("");
+  expect(existsSync(left.directory)).toBe(false);
 });
 
 test("flags docker has and tsbox has not are refused by name", async () => {

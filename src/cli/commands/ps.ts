@@ -5,7 +5,9 @@ import {
   containerSummaries,
   DOCKER_CONTAINER_FILTERS,
 } from "../../engine/list.ts";
+import { sweepContainers } from "../../engine/sweep_containers.ts";
 import { ago, goTime } from "../../engine/units.ts";
+import { scanContainers } from "../../storage/containers.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
@@ -60,17 +62,19 @@ const grammar: CommandGrammar = {
 /** `tsbox ps`. */
 export const command: Command = {
   grammar,
-  run: (line, io, context) => {
+  run: async (line, io, context) => {
     const { flags } = line;
     const last = flags.on("latest") ? 1 : lastCount(line);
-    const containers = containerSummaries(context, {
+    const scan = scanContainers(context.dataRoot);
+    const containers = containerSummaries(context, scan, {
       all: flags.on("all"),
       filters: parseFilters(flags.all("filter"), CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS),
       ...(last !== undefined && { last }),
     });
     const full = flags.on("no-trunc");
     io.out(formatRows(containers.map((c) => containerRow(c, full)), LAYOUT, outputOptions(line)));
-    return Promise.resolve(0);
+    await sweepContainers(context, io.self, scan);
+    return 0;
   },
 };
 
