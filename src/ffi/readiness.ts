@@ -7,19 +7,27 @@ const POLLOUT = 4;
 const F_GETFL = 3;
 const F_SETFL = 4;
 
-/** ppoll(2) on one descriptor with no time to wait; errors and hang-ups count as ready: the call will tell. */
-function isReady(fd: number, events: number): boolean {
+/** ppoll(2) on one descriptor; errors and hang-ups count as ready: the call will tell. */
+function isReady(fd: number, events: number, milliseconds = 0): boolean {
   // struct pollfd { int fd; short events; short revents; }
   const poll = new Int32Array(new ArrayBuffer(8));
   poll[0] = fd;
   poll[1] = events;
-  const now = new BigInt64Array(new ArrayBuffer(16));
-  return raw("ppoll", address(poll), 1, address(now), 0, 0) > 0;
+  // struct timespec { seconds; nanoseconds }
+  const time = new BigInt64Array(new ArrayBuffer(16));
+  time[0] = BigInt(Math.trunc(milliseconds / 1000));
+  time[1] = BigInt(milliseconds % 1000) * 1_000_000n;
+  return raw("ppoll", address(poll), 1, address(time), 0, 0) > 0;
 }
 
 /** Whether a read would return at once, be it with bytes, the end or an error. */
 export function isReadable(fd: number): boolean {
   return isReady(fd, POLLIN);
+}
+
+/** Waits, blocking, until a read would return at once; false when that takes longer. A signal ends the wait too. */
+export function waitReadable(fd: number, milliseconds: number): boolean {
+  return isReady(fd, POLLIN, milliseconds);
 }
 
 /** Whether a write of a small piece (PIPE_BUF) would be taken, or refused, at once. */
