@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { commandLine } from "../../../tests/support/command_line.ts";
+import {
+  exitedState,
+  imageId,
+  imageOf,
+  killedRun,
+  storeContainer,
+  storeImages,
+} from "../../../tests/support/container_records.ts";
+
+let home = "";
+let store = "";
+beforeEach(() => {
+  home = mkdtempSync(`${tmpdir()}/inspect-`);
+  store = `${home}/tsbox`;
+});
+afterEach(() => {
+  // The process that keeps the user namespace for the next command would outlive the test.
+  for (const path of new Bun.Glob("tsbox/run/keeper-*").scanSync(home)) {
+    endKeeper(`${home}/${path}`);
+  }
+  rmSync(home, { recursive: true, force: true });
+});
+
+function endKeeper(record: string): void {
+  process.kill(Number(readFileSync(record, "utf8").split(" ")[0]));
+}
+
+const run = (...argv: string[]) => commandLine(home, argv);
+
+async function object(...argv: string[]): Promise<unknown> {
+  const { status, out, err } = await run(...argv);
+  expect([status, err]).toEqual([0, ""]);
+  const list: unknown = JSON.parse(out);
+  if (!Array.isArray(list) || list.length !== 1) throw new Error(`not one object: ${out}`);
+  return list[0];
+}
+
+test("an image is shown in Docker's shape", async () => {
+  const base = imageOf("a");
+  storeImages(store, [imageOf("a", {
+    chainIDs: [imageId("1"), imageId("2")],
+    config: {
+      ...base.config,
+      entrypoint: ["/init"],
+      user: "app",
+      volumes: ["/data"],
+      exposedPorts: ["80/tcp"],
+      labels: { a: "b" },
+      stopSignal: "SIGQUIT",
+    },
+  })]);
+  expect(await object("inspect", "busybox")).toMatchObject({
+    Id: imageId("a"),
+    RepoTags: ["busybox:latest"],
+    RepoDigests: [`busybox@${imageId("a")}`],
+    Created: "2024-01-31T12:00:00Z",
+    Architecture: "amd64",
+    Os: "linux",
+    Size: 4_260_000,
+    Config: {
+      Entrypoint: ["/init"],
+      Cmd: ["sh"],
+      Env: ["PATH=/bin"],
+      User: "app",
+      Volumes: { "/data": {} },
+      ExposedPorts: { "80/tcp": {} },
+      Labels: { a: "b" },
+      StopSignal: "SIGQUIT",
+    },
+    GraphDriver: {
+      Data: {
+        LowerDir: `${store}/layers/${"1".repeat(64)}/diff`,
+        UpperDir: `${store}/layers/${"2".repeat(64)}/diff`,
+      },
+    },
+    RootFS: { Type: "layers", Layers: [imageId("a")] },
+  });
+});
+
+test("a running container is shown with its process and its ports", async () => {
+  storeImages(store, [imageOf("a")]);
+  const state = killedRun();
+  const port = { hostIp: "127.0.0.1", containerPort: 80, protocol: "tcp" } as const;
+  const made = storeContainer(store, "web", state, {
+    publish: [{ ...port, hostPort: 0 }],
+    network: "private",
+    command: ["serve"],
+    entrypoint: "/bin/app",
+    mounts: [
+      { type: "bind", source: "/src", target: "/dst", readOnly: true, createSource: true },
+      { type: "tmpfs", target: "/tmp", readOnly: false, size: 1024, options: ["noexec"] },
+    ],
+    ulimits: [{ name: "nofile", soft: 10, hard: 20 }],
+  }, { ports: [{ ...port, hostPort: 49153 }] });
+  expect(await object("inspect", "web")).toMatchObject({
+    Id: made.id,
+    Name: "/web",
+    Path: "true",
+    Args: [],
+    State: { Status: "running", Running: true, Pid: state.pid, ExitCode: 0 },
+    Image: imageId("a"),
+    HostConfig: {
+      Binds: ["/src:/dst:ro"],
+      Tmpfs: { "/tmp": "size=1024,noexec" },
+      NetworkMode: "private",
+      PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "" }] },
+      Ulimits: [{ Name: "nofile", Soft: 10, Hard: 20 }],
+    },
+    Config: { Cmd: ["serve"], Entrypoint: ["/bin/app"], Image: "busybox", Env: ["A=1"] },
+    NetworkSettings: { Ports: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "49153" }] } },
+    Mounts: [{ Type: "bind", Source: "/src", Destination: "/dst", RW: false }, { Type: "tmpfs" }],
+    GraphDriver: { Name: "overlay", Data: { UpperDir: `${made.directory}/upper` } },
+  });
+  made.lock.release();
+});
+
+test("a container tells how it ended, also where its start failed", async () => {
+  storeContainer(store, "done", exitedState(3)).lock.release();
+  const error = "command not found";
+  storeContainer(store, "failed", { status: "created", exitCode: 127, error }).lock.release();
+  expect(await object("container", "inspect", "done")).toMatchObject({
+    State: { Status: "exited", Running: false, Pid: 0, ExitCode: 3, Error: "" },
+  });
+  expect(await object("inspect", "--type", "container", "failed")).toMatchObject({
+    State: { Status: "created", ExitCode: 127, Error: error, StartedAt: "0001-01-01T00:00:00Z" },
+  });
+});
+
+test("a template is filled in for each object", async () => {
+  storeImages(store, [imageOf("a")]);
+  storeContainer(store, "done", exitedState(3)).lock.release();
+  expect(await run("inspect", "-f", "{{.State.ExitCode}} {{index .Config.Env 0}}", "done", "done"))
+    .toEqual({ status: 0, out: "3 A=1\n3 A=1\n", err: "" });
+  expect((await run("image", "inspect", "--format", "{{json .Config.Cmd}}", "busybox")).out).toBe(
+    '["sh"]\n',
+  );
+  expect((await run("inspect", "-f", "{{.Nope}}", "done")).status).toBe(1);
+});
+
+test("what is there is shown although something else is not", async () => {
+  storeContainer(store, "done", exitedState(3)).lock.release();
+  const { status, out, err } = await run("inspect", "nope", "done");
+  expect([status, err]).toEqual([1, "tsbox: No such object: nope\n"]);
+  expect(JSON.parse(out)).toHaveLength(1);
+  expect(await run("image", "inspect", "nope")).toMatchObject({ status: 1, out: "[]\n" });
+});
+
+test("a container goes before an image of the same name, and --type decides", async () => {
+  storeImages(store, [imageOf("a")]);
+  storeContainer(store, "busybox", exitedState(0)).lock.release();
+  expect(await object("inspect", "busybox")).toMatchObject({ Name: "/busybox" });
+  expect(await object("inspect", "--type=image", "busybox")).toMatchObject({ Id: imageId("a") });
+  expect((await run("inspect", "--type=volume", "busybox")).err).toContain(
+    '"volume" is not a valid value for --type',
+  );
+});
+
+test("version says what runs, as text, JSON and by template", async () => {
+  const { status, out } = await run("version");
+  expect(status).toBe(0);
+  expect(out).toMatch(/^tsbox:\n Version: +1\.2\.3\n Git commit: +abcdef0\n Bun version: +\d/);
+  const { out: text } = await run("version", "--format", "json");
+  expect(JSON.parse(text)).toMatchObject({ Client: { Version: "1.2.3", Os: "linux" } });
+  expect((await run("version", "-f", "{{.Server.Version}}")).out).toBe("1.2.3\n");
+});
+
+test("info counts containers and images and names the driver that works here", async () => {
+  storeImages(store, [imageOf("a")]);
+  storeContainer(store, "done", exitedState(3)).lock.release();
+  const { status, out } = await run("--storage-driver", "copy", "info");
+  expect(status).toBe(0);
+  expect(out).toStartWith("Containers: 1\n Running: 0\n Paused: 0\n Stopped: 1\nImages: 1\n");
+  expect(out).toContain("\nStorage Driver: copy\n");
+  expect(out).toMatch(/\nTotal Memory: [\d.]+GiB\n/);
+  const { out: text } = await run("--storage-driver", "copy", "info", "--format", "json");
+  expect(JSON.parse(text)).toMatchObject({ Images: 1, DockerRootDir: store, OSType: "linux" });
+});
+
+test("help lists every command, and each one's own help names its aliases", async () => {
+  const { out } = await run("help");
+  for (const name of ["images", "info", "inspect", "ps", "rm", "rmi", "version"]) {
+    expect(out).toMatch(new RegExp(`^ {2}${name} +\\S`, "m"));
+  }
+  expect((await run("rm", "--help")).out).toContain(
+    "Aliases:\n  tsbox container rm, tsbox container remove, tsbox rm\n",
+  );
+  expect((await run("image")).out).toContain("  ls ");
+  expect(await run("bogus")).toMatchObject({ status: 1, out: "" });
+});
