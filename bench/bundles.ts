@@ -1,4 +1,4 @@
-/** OCI bundles for bare crun and runc: the busybox image unpacked, without any engine around it. */
+/** OCI bundles for bare crun: the busybox image unpacked, without any engine around it. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ok, type Place } from "./places.ts";

@@ -1,4 +1,4 @@
-/** How long a container takes that does nothing: tsbox, podman, bare crun and runc, bubblewrap. */
+/** How long a container takes that does nothing: tsbox, podman, bare crun, bubblewrap. */
 import type { Bundles } from "./bundles.ts";
 import { hyperfine, type TimedCommand, type Timing } from "./hyperfine.ts";
 import type { Place } from "./places.ts";

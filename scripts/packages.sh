@@ -5,7 +5,7 @@ TEST_PACKAGES="ca-certificates procps iproute2 uidmap fuse-overlayfs passt slirp
   busybox-static binutils binutils-aarch64-linux-gnu qemu-user-static libc6-arm64-cross attr libcap2-bin tmux zstd skopeo
   apache2-utils openssl strace util-linux xz-utils"
 DEMO_PACKAGES="ca-certificates uidmap fuse-overlayfs passt docker-registry busybox-static util-linux"
-BENCH_PACKAGES="$TEST_PACKAGES hyperfine podman crun runc bubblewrap buildah"
+BENCH_PACKAGES="$TEST_PACKAGES hyperfine podman crun bubblewrap"
 
 die() {
   echo "$(basename "$0"): $*" >&2
