@@ -29,11 +29,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/inspect.ts").then((module) => module.container),
   },
   {
+    paths: ["rm", "container rm", "container remove"],
+    summary: "Remove one or more containers",
+    load: () => import("./commands/rm.ts").then((module) => module.command),
+  },
+  {
+    paths: ["rmi", "image rm", "image remove"],
+    summary: "Remove one or more images",
+    load: () => import("./commands/rmi.ts").then((module) => module.command),
+  },
+  {
+    paths: ["info", "system info"],
+    summary: "Display system-wide information",
+    load: () => import("./commands/info.ts").then((module) => module.command),
+  },
+  {
     paths: ["version"],
     summary: "Show the tsbox version information",
     load: () => import("./commands/version.ts").then((module) => module.command),
   },
 ];
+
 /** The command the words begin with, and how many of them name it. */
 export function findCommand(
   words: readonly string[],
