@@ -47,14 +47,20 @@ export function environment(
   imageEnv: readonly string[],
   hostname: string,
 ): string[] {
-  const values = new Map<string, string>();
-  const set = (pair: string) => values.set(nameOf(pair), pair);
+  const result: string[] = [];
+  const places = new Map<string, number>();
+  const set = (pair: string) => {
+    const name = nameOf(pair);
+    const place = places.get(name) ?? result.length;
+    places.set(name, place);
+    result[place] = pair;
+  };
   [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(options.tty ? ["TERM=xterm"] : [])].forEach(set);
-  const own = new Set(options.env.map(nameOf));
+  const own = options.env.map(nameOf);
   options.env.forEach(set);
-  imageEnv.filter((pair) => !own.has(nameOf(pair))).forEach(set);
-  for (const name of options.unsetEnv) if (!own.has(name)) values.delete(name);
-  return [...values.values()];
+  imageEnv.filter((pair) => !own.includes(nameOf(pair))).forEach(set);
+  const gone = options.unsetEnv.filter((name) => !own.includes(name));
+  return gone.length === 0 ? result : result.filter((pair) => !gone.includes(nameOf(pair)));
 }
 
 function nameOf(pair: string): string {

@@ -84,7 +84,9 @@ test("what the user says replaces the host's, each kind by itself", () => {
   expect(make({ dnsSearch: ["x.example"] }).resolvConf).toContain("search x.example\n");
 });
 
-test("a name server that is no address is dropped, one with an interface is kept", () => {
-  const hostResolvConf = "nameserver evil;rm\nnameserver fe80::1%eth0\n";
-  expect(make({}, { hostResolvConf }).resolvConf).toBe("nameserver fe80::1%eth0\n");
+test("tabs, odd spaces and carriage returns do not matter", () => {
+  const hostResolvConf = "\tnameserver \t fe80::1%eth0 # mine\r\nsearch  a.example\tb.example \r\n";
+  expect(make({}, { hostResolvConf }).resolvConf).toBe(
+    "nameserver fe80::1%eth0\nsearch a.example b.example\n",
+  );
 });

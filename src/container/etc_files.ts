@@ -1,5 +1,4 @@
 /** Contents of the three files of /etc that a container gets from us. */
-import { ipVersion } from "./ip_address.ts";
 import type { RunOptions } from "./run_options.ts";
 
 /** What the files depend on beside the options. */
@@ -115,19 +114,21 @@ function isLoopback(address: string): boolean {
 
 function parseResolvConf(text: string): Resolver {
   const resolver: Resolver = { nameservers: [], search: [], options: [], others: [] };
-  for (const raw of text.split("\n")) {
-    const [keyword = "", ...values] = raw.trim().split(/\s+/);
-    if (keyword === "nameserver") {
-      resolver.nameservers.push(...values.slice(0, 1).filter(isAddress));
-    } // The last of search and domain counts.
+  for (const line of text.split("\n")) {
+    const [keyword = "", ...values] = words(line);
+    if (keyword === "nameserver") resolver.nameservers.push(...values.slice(0, 1));
+    // The last of search and domain counts.
     else if (keyword === "search" || keyword === "domain") resolver.search = values;
     else if (keyword === "options") resolver.options.push(...values);
-    else if (keyword !== "" && !/^[#;]/.test(keyword)) resolver.others.push(raw.trim());
+    else if (keyword !== "" && !keyword.startsWith("#") && !keyword.startsWith(";")) {
+      resolver.others.push(line.trim());
+    }
   }
   return resolver;
 }
 
-/** A link-local IPv6 address may name its interface: `fe80::1%eth0`. */
-function isAddress(text: string): boolean {
-  return ipVersion(text.replace(/%[\w.-]+$/, "")) !== undefined;
+function words(line: string): string[] {
+  return line.replaceAll("\t", " ").split(" ").map((word) => word.trim()).filter((word) =>
+    word !== ""
+  );
 }

@@ -37,6 +37,7 @@ interface GroupEntry {
 }
 
 const MAX_ID = 0x7fffffff;
+const MAX_DIGITS = 15;
 /** Characters of a file; an image is untrusted and this is read on every start. */
 const MAX_FILE = 16 * 1024 * 1024;
 /** NGROUPS_MAX of linux/limits.h. */
@@ -81,11 +82,14 @@ export function resolveUser(
 /** A number is always an id, also where the file has a user of that name. */
 function findUser(name: string, passwd: string): PasswdEntry | undefined {
   const uid = name === "" ? 0 : parseNumber(name);
-  for (const fields of entries(passwd, "passwd")) {
+  let found: PasswdEntry | undefined;
+  eachEntry(passwd, "passwd", (fields) => {
     const entry = passwdEntry(fields);
-    if (entry && (uid === undefined ? entry.name === name : entry.uid === uid)) return entry;
-  }
-  return undefined;
+    const isIt = entry && (uid === undefined ? entry.name === name : entry.uid === uid);
+    if (isIt) found = entry;
+    return !isIt;
+  });
+  return found;
 }
 
 function numericUser(name: string): number {
@@ -99,10 +103,14 @@ function numericUser(name: string): number {
 
 function findGroup(name: string, group: string, complaint: string): number {
   const gid = parseNumber(name);
-  for (const fields of entries(group, "group")) {
+  let found: number | undefined;
+  eachEntry(group, "group", (fields) => {
     const entry = groupEntry(fields);
-    if (entry && (gid === undefined ? entry.name === name : entry.gid === gid)) return entry.gid;
-  }
+    const isIt = entry && (gid === undefined ? entry.name === name : entry.gid === gid);
+    if (isIt) found = entry.gid;
+    return !isIt;
+  });
+  if (found !== undefined) return found;
   if (gid !== undefined) return inRange(gid);
   throw new TsboxError(
     "invalid-argument",
@@ -112,14 +120,19 @@ function findGroup(name: string, group: string, complaint: string): number {
 
 function groupsOf(user: string, group: string): number[] {
   const gids: number[] = [];
-  for (const fields of entries(group, "group")) {
+  eachEntry(group, "group", (fields) => {
     const entry = groupEntry(fields);
     if (entry?.members.includes(user)) gids.push(entry.gid);
-  }
+    return true;
+  });
   return gids;
 }
 
-function* entries(text: string, what: string): Generator<string[]> {
+/**
+ * Shows `look` the fields of each line until it returns false. No generator and no regular
+ * expressions here: the first of each costs every start 0.1 ms.
+ */
+function eachEntry(text: string, what: string, look: (fields: string[]) => boolean): void {
   if (text.length > MAX_FILE) {
     throw new TsboxError(
       "limit-exceeded",
@@ -131,7 +144,7 @@ function* entries(text: string, what: string): Generator<string[]> {
     const newline = text.indexOf("\n", at);
     const end = newline < 0 ? text.length : newline;
     const line = text.slice(at, end).trim();
-    if (line !== "") yield line.split(":");
+    if (line !== "" && !look(line.split(":"))) return;
     at = end + 1;
   }
 }
@@ -157,8 +170,15 @@ function idOf(text: string): number | undefined {
   return id === undefined || id < 0 || id > MAX_ID ? undefined : id;
 }
 
+/** Digits with an optional sign; undefined for anything else, also for what no id can be. */
 function parseNumber(text: string): number | undefined {
-  return /^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined;
+  const start = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
+  if (text.length === start || text.length > start + MAX_DIGITS) return undefined;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x30 || code > 0x39) return undefined;
+  }
+  return Number(text);
 }
 
 function inRange(id: number): number {

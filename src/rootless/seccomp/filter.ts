@@ -42,7 +42,8 @@ export function readyFilter(
   const relevant = RELEVANT_CAPABILITIES.filter((name) => caps.includes(name));
   const text = DEFAULT_FILTERS[arch][relevant.join(" ")];
   if (text === undefined) return undefined;
-  return { program: new Uint8Array(Buffer.from(text, "base64")), flags: filterFlags(undefined) };
+  // Not Buffer.from: first use of Buffer costs every start 0.2 ms.
+  return { program: Uint8Array.fromBase64(text), flags: filterFlags(undefined) };
 }
 
 async function defaultProfile(
