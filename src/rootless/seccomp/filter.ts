@@ -16,12 +16,12 @@ export interface SeccompFilter {
 
 /**
  * The filter a spec asks for; undefined is unconfined. Its capabilities are the bounding set.
- * @param kernel uname's release
+ * @param kernel asks for uname's release; the usual container needs no answer
  * @throws TsboxError when the spec's own profile cannot be compiled
  */
 export async function seccompFilter(
   spec: RuntimeSpec,
-  kernel: string,
+  kernel: () => string,
   arch: Arch = ARCH,
 ): Promise<SeccompFilter | undefined> {
   const { seccomp } = launchNotes(spec);
@@ -29,7 +29,7 @@ export async function seccompFilter(
   const { bounding } = spec.process.capabilities;
   if (seccomp === "default") {
     return readyFilter(bounding, arch) ??
-      await compiled(await defaultProfile(bounding, kernel, arch), arch);
+      await compiled(await defaultProfile(bounding, kernel(), arch), arch);
   }
   return spec.linux.seccomp === undefined ? undefined : await compiled(spec.linux.seccomp, arch);
 }
