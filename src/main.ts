@@ -1,8 +1,62 @@
 /** The one entry of the executable: picks the role, and owns argv, the environment and process.exit. */
+import { writeAll } from "./cli/writer.ts";
+import type { CliIo } from "./cli/io.ts";
 
-declare const TSBOX_VERSION: string;
-declare const TSBOX_COMMIT: string;
+// Put in by compile.ts; absent when the source is run by `bun src/main.ts`.
+declare const TSBOX_VERSION: string | undefined;
+declare const TSBOX_COMMIT: string | undefined;
 
-if (process.argv[2] === "--version") {
-  process.stdout.write(`tsbox version ${TSBOX_VERSION}, build ${TSBOX_COMMIT}\n`);
+const build = {
+  version: typeof TSBOX_VERSION === "string" ? TSBOX_VERSION : "0.0.0-source",
+  commit: typeof TSBOX_COMMIT === "string" ? TSBOX_COMMIT : "source",
+};
+
+/** First argument of a process that we start ourselves, inside the user namespace. */
+const WORKER = "@worker";
+
+/** Whether this is the compiled executable: its sources are in a file system of Bun's own. */
+const compiled = import.meta.path.startsWith("/$bunfs/");
+
+function cliIo(argv: readonly string[]): CliIo {
+  return {
+    argv,
+    env: process.env,
+    cwd: process.cwd(),
+    uid: process.getuid?.() ?? -1,
+    gid: process.getgid?.() ?? -1,
+    build,
+    self: { path: process.execPath, args: [...(compiled ? [] : [import.meta.path]), WORKER] },
+    out: (text) => writeAll(1, text),
+    err: (text) => writeAll(2, text),
+    isTty: (fd) => process.getBuiltinModule("node:tty").isatty(fd),
+    columns: () => process.stdout.columns || 80,
+  };
 }
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === WORKER) {
+    const { workerMain } = await import("./engine/worker_main.ts");
+    return await workerMain(argv.slice(1));
+  }
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
+    writeAll(1, `tsbox version ${build.version}, build ${build.commit}\n`);
+    return 0;
+  }
+  const { cliMain } = await import("./cli/main.ts");
+  return await cliMain(cliIo(argv));
+}
+
+// Should the event loop ever run dry before a status is known, that is an error and not a success.
+process.exitCode = 125;
+main(process.argv.slice(2)).then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    // The front ends report every error; what arrives here is a defect of ours, or a closed output.
+    const message = error instanceof Error ? error.message : String(error);
+    try {
+      writeAll(2, `tsbox: internal error: ${message}\n`);
+    } finally {
+      process.exit(125);
+    }
+  },
+);

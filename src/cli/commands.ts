@@ -4,6 +4,16 @@ import { UsageError } from "./usage_error.ts";
 /** Every command and where it lives; nothing is loaded before it is called. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    paths: ["run", "container run"],
+    summary: "Create and run a new container from an image",
+    load: () => import("./commands/run.ts").then((module) => module.command),
+  },
+  {
+    paths: ["pull", "image pull"],
+    summary: "Download an image from a registry",
+    load: () => import("./commands/pull.ts").then((module) => module.command),
+  },
+  {
     paths: ["images", "image ls", "image list"],
     summary: "List images",
     load: () => import("./commands/images.ts").then((module) => module.command),

@@ -36,10 +36,13 @@ export function poll(pid: number): Ending | undefined {
 /** Resolves when a child of ours has ended; waits by SIGCHLD, not by polling. */
 export function ended(pid: number): Promise<Ending> {
   return new Promise((resolve) => {
+    // A signal handler alone does not keep the event loop alive (bun-facts E).
+    const alive = setInterval(() => {}, 0x7fffffff);
     const look = () => {
       const ending = poll(pid);
       if (ending === undefined) return;
       process.off("SIGCHLD", look);
+      clearInterval(alive);
       resolve(ending);
     };
     process.on("SIGCHLD", look);

@@ -22,6 +22,7 @@ import { closeDescriptors, overlayOptions, type Rootfs } from "./launch/rootfs_o
 import { type FileCopy, MAX_USER_FILE, type Setup, setupProgram } from "./launch/setup_program.ts";
 import { type Stub, stubProgram } from "./launch/stub.ts";
 import type { TerminalSize } from "./launch/terminal_ops.ts";
+import type { SeccompFilter } from "./seccomp/filter.ts";
 import type { UserNamespace } from "./user_namespace.ts";
 
 export type { Rootfs } from "./launch/rootfs_ops.ts";
@@ -65,6 +66,7 @@ export class Launch {
   readonly #opened: number[];
   #guard: Guard | undefined;
   #ready = false;
+  #over = false;
 
   /** Starts the set-up. @throws SyscallError when not even a process can be made */
   constructor(request: LaunchRequest) {
@@ -110,7 +112,6 @@ export class Launch {
     const length = Math.max(0, arena.word(file.length.register));
     if (length < MAX_USER_FILE) return new TextDecoder().decode(arena.copy(file.at, length));
     const limit = `${MAX_USER_FILE >> 20} MiB`;
-    this.abort();
     throw new TsboxError(
       "limit-exceeded",
       `Cannot use /etc/${name} of the image: it is larger than ${limit}`,
@@ -140,18 +141,18 @@ export class Launch {
   /**
    * Executes the command as the given process, and returns when it runs.
    * @param process of the spec, with its user
-   * @param filter seccomp filter as classic BPF
    * @throws TsboxError "command-not-found", "cannot-execute", or SyscallError for the step that failed
    */
-  execute(process: SpecProcess, filter: Uint8Array | undefined): Running {
+  execute(process: SpecProcess, filter: SeccompFilter | undefined): Running {
     const { pid } = this;
-    const stub = this.#buildStub(process, filter);
+    const stub = stubOf(this.#request, process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
     this.#guard = startGuard(pid);
     // When the child is gone this fails, and reading tells why.
     raw("write", this.#channel, pin(new Uint8Array(1)), 1);
     closeDescriptors(this.#opened);
     const terminal = this.#waitExecuted(stub, process);
+    this.#over = true;
     raw("close", this.#channel);
     const guard = this.#guard;
     const end = ended(pid).then((ending) => {
@@ -159,15 +160,6 @@ export class Launch {
       return ending;
     });
     return { pid, ended: end, ...(terminal === undefined ? {} : { terminal }) };
-  }
-
-  #buildStub(process: SpecProcess, filter: Uint8Array | undefined): Stub {
-    try {
-      return stubOf(this.#request, process, filter);
-    } catch (error) {
-      this.abort();
-      throw error;
-    }
   }
 
   /** Reads the channel to its end, which is the command's execve. */
@@ -197,17 +189,20 @@ export class Launch {
     });
   }
 
+  /** Waits for the first process, which is ending, and closes what is ours. */
   #reap(): void {
+    if (this.#over) return;
+    this.#over = true;
     const pid = this.#setup.program.arena.word(this.#setup.pid.register);
     if (pid > 0) waitBlocking(pid);
     this.#guard?.dismiss();
     closeDescriptors([this.#channel, ...(this.#guard ? [] : this.#opened)]);
   }
 
-  /** Gives up before {@link execute}: kills the first process and waits for it. */
+  /** Gives up: kills the first process and waits for it. Does nothing when a step has failed already. */
   abort(): void {
-    const { pid } = this;
-    sendSignal(pid, SIGKILL);
+    if (this.#over) return;
+    sendSignal(this.pid, SIGKILL);
     this.#reap();
   }
 }
@@ -215,7 +210,7 @@ export class Launch {
 function stubOf(
   request: LaunchRequest,
   process: SpecProcess,
-  filter: Uint8Array | undefined,
+  filter: SeccompFilter | undefined,
 ): Stub {
   return stubProgram({
     process,

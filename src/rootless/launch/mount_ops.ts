@@ -8,6 +8,9 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_RECURSIVE,
+  FSCONFIG,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
   MS,
@@ -53,6 +56,22 @@ export function opOpenSource(
   return { mount, tree, onFile: !sourceIsDirectory };
 }
 
+/**
+ * Makes proc or sysfs, attached nowhere yet. The kernel allows these two in a user namespace only
+ * while a full one is seen, so it comes before the pivot; all others can wait until the host is gone.
+ */
+export function opMakeKernelMount(program: Program, mount: SpecMount): PreparedMount {
+  const { arena } = program;
+  const what = `mount ${mount.type} on ${mount.destination}`;
+  const [context, tree] = [program.register(), program.register()];
+  const { attributes } = parseMountOptions(mount.options);
+  program.op(what, "fsopen", [arena.text(mount.type), FSOPEN_CLOEXEC], { into: context });
+  program.op(what, "fsconfig", [context, FSCONFIG.CMD_CREATE, 0, 0, 0]);
+  program.op(what, "fsmount", [context, FSMOUNT_CLOEXEC, attributes], { into: tree });
+  program.op("close a file system context", "close", [context]);
+  return { mount, tree, onFile: false };
+}
+
 /** Attaches one mount of the spec. */
 export function opMount(program: Program, prepared: PreparedMount): void {
   if (prepared.tree !== undefined) return opAttach(program, prepared, prepared.tree);
@@ -91,7 +110,7 @@ function opAttach(program: Program, prepared: PreparedMount, tree: Register): vo
   ]);
   const target = program.register();
   if (prepared.onFile) opEnsureFile(program, destination, target);
-  else opEnsureDirectory(program, destination, target);
+  else opEnsureDirectory(program, destination, target, PLAIN_TARGETS.has(destination));
   const move = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   program.op(`mount on "${destination}"`, "move_mount", [
     tree,

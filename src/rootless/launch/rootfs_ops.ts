@@ -1,7 +1,7 @@
 /** The root file system: mounted in the new mount namespace, then made `/`. */
 import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS, O } from "../../ffi/constants.ts";
 import { cstring, raw, sys } from "../../ffi/libc.ts";
-import type { Program, Register } from "../../ffi/program.ts";
+import type { Program } from "../../ffi/program.ts";
 
 /** Where the root file system comes from. Paths are absolute and the host's. */
 export type Rootfs =
@@ -82,28 +82,17 @@ export function opMountRootfs(program: Program, rootfs: Rootfs, overlayData: str
 }
 
 /**
- * Makes the mounted root `/`. The old one stays reachable through the returned descriptor until
- * {@link opDropOldRoot}: the kernel mounts proc and sysfs in a user namespace only while a full one is seen.
+ * Makes the mounted root `/` and takes the host's file systems away, at once: as long as the old root is
+ * stacked onto the new one, `..` at `/` leads to the host.
  */
-export function opPivot(program: Program, path: string): Register {
+export function opPivot(program: Program, path: string): void {
   const { arena } = program;
-  const old = program.register();
-  const flags = O.PATH | O.DIRECTORY | O.CLOEXEC;
-  program.op("open the old root", "openat", [AT_FDCWD, arena.text("/"), flags, 0], { into: old });
-  program.op(`enter "${path}"`, "chdir", [arena.text(path)]);
   const dot = arena.text(".");
+  program.op(`enter "${path}"`, "chdir", [arena.text(path)]);
   // Both the same: the old root is stacked onto the new one, and no directory for it is needed.
   program.op("change the root", "pivot_root", [dot, dot]);
-  return old;
-}
-
-/** Takes the host's file systems away. */
-export function opDropOldRoot(program: Program, old: Register): void {
-  const { arena } = program;
-  program.op("enter the old root", "fchdir", [old]);
-  program.op("unmount the old root", "umount2", [arena.text("."), MNT_DETACH]);
+  program.op("unmount the old root", "umount2", [dot, MNT_DETACH]);
   program.op("enter the root", "chdir", [arena.text("/")]);
-  program.op("close the old root", "close", [old]);
 }
 
 /** Makes the root file system's own mount read-only; mounts in it stay as they are. */

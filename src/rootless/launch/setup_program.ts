@@ -14,6 +14,7 @@ import { hasNamespace, opLoopbackUp, opSysctls } from "./namespace_ops.ts";
 import {
   opBindDevice,
   opDeviceLinks,
+  opMakeKernelMount,
   opMask,
   opMount,
   opOpenDevice,
@@ -22,13 +23,7 @@ import {
   opVolumes,
 } from "./mount_ops.ts";
 import { opEnsureDirectory, opOpen } from "./paths.ts";
-import {
-  opDropOldRoot,
-  opMountRootfs,
-  opPivot,
-  opReadOnlyRoot,
-  type Rootfs,
-} from "./rootfs_ops.ts";
+import { opMountRootfs, opPivot, opReadOnlyRoot, type Rootfs } from "./rootfs_ops.ts";
 import { STUB_FD } from "./stub.ts";
 import { opTerminal, type TerminalSize } from "./terminal_ops.ts";
 
@@ -92,7 +87,7 @@ export function setupProgram(input: SetupInput): Setup {
   const prepared = opPrepareMounts(program, input);
   program.op("make mounts private", "mount", privateRoot(program));
   const root = opMountRootfs(program, input.rootfs, input.overlayData);
-  const old = opPivot(program, root);
+  opPivot(program, root);
   const passwd = opReadFile(program, "/etc/passwd");
   const group = opReadFile(program, "/etc/group");
   const ready = program.arena.text("r");
@@ -106,7 +101,6 @@ export function setupProgram(input: SetupInput): Setup {
   opWorkingDirectory(program, spec.process.cwd);
   if (spec.root.readonly) opReadOnlyRoot(program);
   opStandardDescriptors(program, input);
-  opDropOldRoot(program, old);
   opExecuteStub(program, input);
   return { program, pid, passwd, group };
 }
@@ -135,6 +129,7 @@ function privateRoot(program: Program): number[] {
 /** Opens all that is bound, while the host's paths are still there and with the caller's own rights. */
 function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput) {
   const mounts = spec.mounts.map((mount) => {
+    if (mount.type === "proc" || mount.type === "sysfs") return opMakeKernelMount(program, mount);
     const isBind = mount.type === "bind";
     return opOpenSource(program, mount, isBind && isDirectory(mount.source));
   });

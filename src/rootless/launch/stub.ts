@@ -11,6 +11,7 @@ import { opDefaultSignals } from "../../ffi/process.ts";
 import { Program } from "../../ffi/program.ts";
 import { capabilityBits } from "../../container/capabilities.ts";
 import type { SpecProcess } from "../../oci/runtime_spec.ts";
+import type { SeccompFilter } from "../seccomp/filter.ts";
 import { execCandidates } from "./exec_candidates.ts";
 import { rlimitNumber } from "./rlimits.ts";
 
@@ -30,8 +31,7 @@ const DEFAULT_NOFILE = 1024;
 /** What the stub does. */
 export interface StubInput {
   process: SpecProcess;
-  /** Classic BPF (struct sock_filter) of the seccomp filter. */
-  filter?: Uint8Array;
+  filter?: SeccompFilter;
   /** A reaping init waits at STUB_FD.init, to be executed in place of the command. */
   init: boolean;
   /** False where the kernel refuses setgroups(2): in a namespace with a single id. */
@@ -53,25 +53,25 @@ export interface Stub {
  */
 export function stubProgram(input: StubInput): Stub {
   const program = new Program(Arena.image(IMAGE_BASE));
-  const { process, filter, init } = input;
+  const { process: target, filter, init } = input;
   opDescriptors(program, init);
   opLimits(program, input);
-  opWorkingDirectory(program, process.cwd);
-  opStdioOwner(program, process);
-  opBoundingSet(program, process.capabilities.bounding);
+  opWorkingDirectory(program, target.cwd);
+  opStdioOwner(program, target);
+  opBoundingSet(program, target.capabilities.bounding);
   // Without no_new_privs only CAP_SYS_ADMIN may load a filter, and that is about to go.
-  if (filter !== undefined && !process.noNewPrivileges) opFilter(program, filter);
+  if (filter !== undefined && !target.noNewPrivileges) opFilter(program, filter);
   opIdentity(program, input);
-  opCapabilities(program, process);
+  opCapabilities(program, target);
   // Changing ids takes the death signal back, so it comes after.
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   if (!init) opDefaultSignals(program);
-  if (process.noNewPrivileges) {
+  if (target.noNewPrivileges) {
     program.op("set no_new_privs", "prctl", [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
     if (filter !== undefined) opFilter(program, filter);
   }
   const firstExec = program.ops.length;
-  const candidates = init ? opExecuteInit(program, process) : opExecute(program, process);
+  const candidates = init ? opExecuteInit(program, target) : opExecute(program, target);
   opReport(program);
   return { program, firstExec, candidates };
 }
@@ -161,17 +161,16 @@ function opCapabilities(program: Program, { capabilities }: SpecProcess): void {
   program.op("clear ambient capabilities", "prctl", clear);
 }
 
-function opFilter(program: Program, filter: Uint8Array): void {
+function opFilter(program: Program, { program: bpf, flags }: SeccompFilter): void {
   const { arena } = program;
-  const length = filter.length / BPF_INSTRUCTION_SIZE;
-  const header = arena.words([length, arena.put(filter)]);
-  program.op("load the seccomp filter", "seccomp", [SECCOMP_SET_MODE_FILTER, 0, header]);
+  const header = arena.words([bpf.length / BPF_INSTRUCTION_SIZE, arena.put(bpf)]);
+  program.op("load the seccomp filter", "seccomp", [SECCOMP_SET_MODE_FILTER, flags, header]);
 }
 
-function opExecute(program: Program, process: SpecProcess): readonly string[] {
+function opExecute(program: Program, target: SpecProcess): readonly string[] {
   const { arena } = program;
-  const candidates = execCandidates(process.args[0] ?? "", process.env);
-  const [args, env] = [arena.vector(process.args), arena.vector(process.env)];
+  const candidates = execCandidates(target.args[0] ?? "", target.env);
+  const [args, env] = [arena.vector(target.args), arena.vector(target.env)];
   candidates.forEach((path, i) => {
     const ignore = i < candidates.length - 1;
     program.op(`execute ${path}`, "execve", [arena.text(path), args, env], { ignore });
@@ -179,10 +178,10 @@ function opExecute(program: Program, process: SpecProcess): readonly string[] {
   return candidates;
 }
 
-function opExecuteInit(program: Program, process: SpecProcess): readonly string[] {
+function opExecuteInit(program: Program, target: SpecProcess): readonly string[] {
   const { arena } = program;
-  const args = arena.vector(["/sbin/docker-init", "--", ...process.args]);
-  const env = arena.vector(process.env);
+  const args = arena.vector(["/sbin/docker-init", "--", ...target.args]);
+  const env = arena.vector(target.env);
   const call = [STUB_FD.init, arena.text(""), args, env, AT_EMPTY_PATH];
   program.op("execute the init", "execveat", call);
   return [];

@@ -1,0 +1,75 @@
+/** What connects a container with the user: a terminal, or three streams, and signals. */
+import type { RunOptions } from "../../container/run_options.ts";
+import { isTerminal, windowSize } from "../../ffi/terminal.ts";
+import type { Running } from "../../rootless/launch.ts";
+import { TsboxError } from "../../errors.ts";
+import type { RunHost } from "./host.ts";
+import { forwardSignals } from "./signals.ts";
+import { containerStdio } from "./stdio.ts";
+
+/** The user's side of a container that is being run. */
+export interface Session {
+  /** Standard descriptors for the container. */
+  descriptors: readonly [number, number, number];
+  /** The container gets a terminal of this size in their place. */
+  terminal?: { rows: number; columns: number };
+  /** The container was not started. */
+  abandon(): void;
+  /** Serves the container until it has ended and all it wrote is delivered. */
+  run(running: Running): Promise<void>;
+}
+
+/** Docker's size where nobody has a terminal. */
+const DEFAULT_SIZE = { rows: 24, columns: 80 };
+
+/** Prepares the user's side. @throws TsboxError "invalid-argument" for `-it` without a terminal */
+export function attach(options: RunOptions, host: RunHost): Session {
+  return options.tty ? terminalSession(options) : streamSession(options, host);
+}
+
+function streamSession(options: RunOptions, host: RunHost): Session {
+  const stdio = containerStdio(options.interactive);
+  return {
+    descriptors: stdio.descriptors,
+    abandon: () => stdio.abandoned(),
+    async run(running) {
+      const signals = forwardSignals(running.pid, options.sigProxy, host.notice);
+      const delivered = stdio.started();
+      await running.ended;
+      stdio.drain();
+      await delivered;
+      signals.stop();
+    },
+  };
+}
+
+function terminalSession(options: RunOptions): Session {
+  if (options.interactive && !isTerminal(0)) {
+    throw new TsboxError(
+      "invalid-argument",
+      "cannot attach stdin to a TTY-enabled container because stdin is not a terminal",
+    );
+  }
+  const terminal = (isTerminal(1) ? windowSize(1) : undefined) ?? DEFAULT_SIZE;
+  return {
+    descriptors: [0, 1, 2],
+    terminal,
+    abandon: () => {},
+    async run(running) {
+      if (running.terminal === undefined) throw new TsboxError("host", "Cannot get the terminal");
+      const { relayTerminal } = await import("../terminal_relay.ts");
+      const relay = relayTerminal({
+        master: running.terminal,
+        ...(options.interactive ? { stdin: 0 } : {}),
+        stdout: 1,
+      });
+      try {
+        await running.ended;
+        relay.drain();
+        await relay.finished;
+      } finally {
+        relay.restore();
+      }
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** The image of a `run`: from the store, or pulled as `--pull` says. */
+import type { RunOptions } from "../../container/run_options.ts";
+import { type ImageDefaults, NO_IMAGE } from "../../container/host.ts";
+import { findImage, type StoredImage } from "../../storage/image_index.ts";
+import { TsboxError } from "../../errors.ts";
+import type { EngineContext } from "../context.ts";
+import type { RunHost } from "./host.ts";
+
+/**
+ * The image, pulled first where needed.
+ * @throws TsboxError "not-found" with `--pull never`, and whatever a pull throws
+ */
+export async function imageFor(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<StoredImage> {
+  if (options.pull !== "always") {
+    const found = findImage(context.dataRoot, options.image);
+    if (found !== undefined && (await suits(found, options.platform))) return found;
+    if (options.pull === "never") throw missing(options, found);
+    host.notice(`Unable to find image '${await familiar(options.image)}' locally`);
+  }
+  const { pullImage } = await import("../pull.ts");
+  return await pullImage(options.image, context, {
+    self: host.self,
+    ...(options.platform === undefined ? {} : { platform: options.platform }),
+    ...(host.onPullEvent && !options.quiet ? { onEvent: host.onPullEvent } : {}),
+  });
+}
+
+async function suits(image: StoredImage, wanted: string | undefined): Promise<boolean> {
+  if (wanted === undefined) return true;
+  const { parsePlatform, platformFits } = await import("../../oci/platform.ts");
+  return platformFits(image.platform, parsePlatform(wanted));
+}
+
+async function familiar(text: string): Promise<string> {
+  const { parseReference } = await import("../../oci/reference.ts");
+  return parseReference(text).familiar;
+}
+
+function missing(options: RunOptions, found: StoredImage | undefined): TsboxError {
+  if (found === undefined) return new TsboxError("not-found", `No such image: ${options.image}`);
+  return new TsboxError(
+    "not-found",
+    `image with reference ${options.image} was found but does not provide the specified platform (${options.platform})`,
+  );
+}
+
+/** What an image says, as the spec's maker takes it. */
+export function imageDefaults(image: StoredImage | undefined): ImageDefaults {
+  if (image === undefined) return NO_IMAGE;
+  const { workingDir, ...config } = image.config;
+  return { ...config, workdir: workingDir };
+}

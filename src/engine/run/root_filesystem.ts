@@ -1,0 +1,72 @@
+/** From an image's layers to something the launcher can mount, by the storage driver that works here. */
+import { mkdirSync } from "node:fs";
+import type { RunOptions } from "../../container/run_options.ts";
+import { chooseDriver } from "../../rootless/drivers/choose_driver.ts";
+import type { Rootfs } from "../../rootless/launch.ts";
+import type { UserNamespace } from "../../rootless/user_namespace.ts";
+import type { StoredImage } from "../../storage/image_index.ts";
+import { layerDirectory } from "../../storage/layers.ts";
+import { storePaths } from "../../storage/layout.ts";
+import type { EngineContext } from "../context.ts";
+import type { RunHost } from "./host.ts";
+
+/** A root file system and what is to be done when the container is gone. */
+export interface RootFilesystem {
+  rootfs: Rootfs;
+  /** How it is made, as `info` names it; empty with `--rootfs`. */
+  driver: string;
+  /** @param discard nothing that was written is wanted */
+  release(discard: boolean): Promise<void>;
+}
+
+const nothing = () => Promise.resolve();
+
+/** The directory of `--rootfs`, used as it is. */
+export function givenDirectory(path: string): RootFilesystem {
+  return { rootfs: { kind: "directory", path }, driver: "", release: nothing };
+}
+
+/**
+ * Makes the root file system of a container of `image` in its `directory`.
+ * @throws TsboxError "host" when the wanted driver does not work
+ */
+export async function imageFilesystem(
+  image: StoredImage,
+  directory: string,
+  options: Pick<RunOptions, "remove">,
+  userns: UserNamespace,
+  context: EngineContext,
+  host: RunHost,
+): Promise<RootFilesystem> {
+  const { dataRoot, runtimeDir, storageDriver } = context;
+  const driver = chooseDriver({
+    userns,
+    directory: storePaths(dataRoot).tmp,
+    runtimeDir,
+    ...(storageDriver === undefined ? {} : { wanted: storageDriver }),
+  });
+  const lower = image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
+  if (driver.name === "copy") {
+    const { copiedFilesystem } = await import("./copied_filesystem.ts");
+    return await copiedFilesystem(lower, directory, userns, host);
+  }
+  const layered = { lower, upper: `${directory}/upper`, work: `${directory}/work` };
+  mkdirSync(layered.upper, { mode: 0o755 });
+  mkdirSync(layered.work, { mode: 0o700 });
+  if (driver.name === "overlay") {
+    const rootfs = {
+      kind: "overlay",
+      ...layered,
+      mountPoint: directory,
+      volatile: options.remove,
+    } as const;
+    return { rootfs, driver: driver.name, release: nothing };
+  }
+  const { mountFuseOverlay } = await import("../../rootless/drivers/fuse_overlay.ts");
+  const fuse = mountFuseOverlay(userns, layered, driver.executable);
+  return {
+    rootfs: { kind: "detached", mount: fuse.mount, mountPoint: directory },
+    driver: driver.name,
+    release: (discard) => fuse.stop(discard),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Standard descriptors of a container without a terminal.
+ *
+ * Pipes, sockets and /dev/null are handed over as they are: nothing is faster or more exact. Anything else
+ * (the user's terminal, files) would give the container more than a stream: it could reopen a file for
+ * writing by /proc/self/fd, or change the terminal's modes. Those get a pipe, and we copy.
+ */
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { pipe } from "../../ffi/process.ts";
+
+/** Descriptors for the container, and the copying that goes with them. */
+export interface ContainerStdio {
+  /** For 0, 1 and 2 of the container. */
+  descriptors: readonly [number, number, number];
+  /** To be called when the container has been started: closes our copies of its ends and starts copying. */
+  started(): Promise<CopyOutcome>;
+  /** To be called in place of `started`. */
+  abandoned(): void;
+  /** The container's process has ended: what it wrote is still delivered, its input stops. */
+  drain(): void;
+}
+
+/** `closed`: nobody reads our standard output any more. */
+export type CopyOutcome = "delivered" | "closed";
+
+interface Copy {
+  /** Our end. */
+  ours: number;
+  /** What the user gave us. */
+  user: 0 | 1 | 2;
+}
+
+const NULL_DEVICE = 0x103; // major 1, minor 3
+
+/** A stream and nothing more: safe to share with an untrusted process. */
+function isPlainStream(fd: number): boolean {
+  const { mode, rdev } = statOf(fd);
+  const type = mode & 0o170000;
+  return type === 0o010000 || type === 0o140000 || (type === 0o020000 && rdev === NULL_DEVICE);
+}
+
+function statOf(fd: number): { mode: number; rdev: number } {
+  try {
+    const { mode, rdev } = fstatSync(fd);
+    return { mode, rdev };
+  } catch {
+    // Closed by whoever started us: a pipe nobody writes to or reads from is the nearest thing.
+    return { mode: 0, rdev: 0 };
+  }
+}
+
+/** Prepares descriptors; the container reads ours only when `interactive`. */
+export function containerStdio(interactive: boolean): ContainerStdio {
+  const toClose: number[] = [];
+  const copies: Copy[] = [];
+  const input = (): number => {
+    if (!interactive) return kept(toClose, openSync("/dev/null", "r"));
+    if (isPlainStream(0)) return 0;
+    const { read, write } = pipe();
+    copies.push({ ours: write, user: 0 });
+    return kept(toClose, read);
+  };
+  const output = (user: 1 | 2): number => {
+    if (isPlainStream(user)) return user;
+    const { read, write } = pipe();
+    copies.push({ ours: read, user });
+    return kept(toClose, write);
+  };
+  const descriptors = [input(), output(1), output(2)] as const;
+  let drain = () => {};
+  return {
+    descriptors,
+    async started() {
+      for (const fd of toClose) closeSync(fd);
+      if (copies.length === 0) return "delivered";
+      const { copyStreams } = await import("./copy_streams.ts");
+      const running = copyStreams(copies);
+      drain = running.drain;
+      return await running.finished;
+    },
+    abandoned() {
+      for (const fd of [...toClose, ...copies.map(({ ours }) => ours)]) closeSync(fd);
+    },
+    drain: () => drain(),
+  };
+}
+
+function kept(list: number[], fd: number): number {
+  list.push(fd);
+  return fd;
+}
