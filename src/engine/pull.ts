@@ -1,0 +1,125 @@
+/** `pull`: an image from a registry into the store, every byte checked, unpacked while it comes. */
+import { mkdirSync } from "node:fs";
+import { hostPlatform, parsePlatform } from "../oci/platform.ts";
+import { parseReference, type Reference } from "../oci/reference.ts";
+import { RegistryClient } from "../registry/registry_client.ts";
+import { ownIdMap } from "../rootless/subids.ts";
+import { openUserNamespace, type UserNamespace } from "../rootless/user_namespace.ts";
+import type { SelfCommand } from "../rootless/worker.ts";
+import type { StoredImage } from "../storage/image_index.ts";
+import { chainIDs, type LayerRecord } from "../storage/layers.ts";
+import { openStore } from "../storage/layout.ts";
+import { lockFileSoon } from "../storage/lock.ts";
+import type { EngineContext } from "./context.ts";
+import type { PullEvent } from "./pull_events.ts";
+import { inParallel } from "./pull/in_parallel.ts";
+import { provideLayer, type PullWork, type WantedLayer } from "./pull/layer.ts";
+import { unpackLimits } from "./pull/limits.ts";
+import { registerImage } from "./pull/register.ts";
+import { type RemoteImage, resolveImage } from "./pull/resolve.ts";
+import { sweepStore } from "./sweep.ts";
+
+export type { PullEvent } from "./pull_events.ts";
+
+export interface PullOptions {
+  /** How to start this executable again, for workers. */
+  self: SelfCommand;
+  /** `os/architecture[/variant]`; the machine's own when not given. */
+  platform?: string;
+  /** Interrupts; what was downloaded stays for the next pull. */
+  signal?: AbortSignal;
+  onEvent?: (event: PullEvent) => void;
+}
+
+/** Docker's default for layers at a time. */
+const PARALLEL_LAYERS = 3;
+
+/**
+ * Pulls `text` and returns the image as the store has it then.
+ *
+ * Interrupted, killed or cut at any moment it leaves a consistent store, and the next pull goes on from
+ * what is there. Two pulls at once share the work.
+ * @throws TsboxError of every kind the registry, the image and the host give reason for; "cancelled"
+ */
+export async function pullImage(
+  text: string,
+  context: EngineContext,
+  options: PullOptions,
+): Promise<StoredImage> {
+  const reference = parseReference(text);
+  const { layersLock } = openStore(context.dataRoot);
+  const signal = options.signal ?? new AbortController().signal;
+  const userns = namespaceOpener(context);
+  // What is unpacked but not in the index yet must not be taken for unneeded.
+  const lock = await lockFileSoon(layersLock, "shared", { signal });
+  try {
+    return await pull(reference, context, { ...options, signal }, userns);
+  } finally {
+    lock.release();
+    await sweepStore(context.dataRoot, userns, options.self);
+  }
+}
+
+async function pull(
+  reference: Reference,
+  context: EngineContext,
+  options: PullOptions & { signal: AbortSignal },
+  userns: () => UserNamespace,
+): Promise<StoredImage> {
+  const { dataRoot } = context;
+  const { signal, self } = options;
+  const tell = options.onEvent ?? (() => {});
+  const client = registryClient(context);
+  const wanted = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
+  const isAsked = options.platform !== undefined;
+  const remote = await resolveImage(client, reference, wanted, isAsked, signal);
+  const { tag = reference.digest ?? "latest", familiarName: name, tagIsDefault } = reference;
+  tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
+  const records = await provideLayers(remote, {
+    dataRoot,
+    reference,
+    client,
+    userns,
+    self,
+    limits: unpackLimits(context.env),
+    signal,
+    onLayer: (digest, state) => tell({ kind: "layer", digest, state }),
+  });
+  const { image, newer } = registerImage(dataRoot, reference, remote, records);
+  tell({ kind: "digest", digest: remote.top.descriptor.digest });
+  tell({ kind: "done", reference: reference.canonical, newer });
+  return image;
+}
+
+function registryClient({ home, dockerConfigDir, env, build }: EngineContext): RegistryClient {
+  return new RegistryClient({ home, dockerConfigDir, env, userAgent: `tsbox/${build.version}` });
+}
+
+function namespaceOpener(context: EngineContext): () => UserNamespace {
+  let opened: UserNamespace | undefined;
+  return () => {
+    const { uid, gid, env, runtimeDir } = context;
+    if (opened !== undefined) return opened;
+    mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+    const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
+    return opened = openUserNamespace(map, runtimeDir);
+  };
+}
+
+/** Unpacks all layers, each once; the first that fails ends the others. */
+async function provideLayers(remote: RemoteImage, work: PullWork): Promise<LayerRecord[]> {
+  const { manifest, config } = remote;
+  const chain = chainIDs(config.diffIds);
+  const layers = manifest.layers.flatMap((descriptor, i): WantedLayer[] => {
+    const [diffID, chainID] = [config.diffIds[i], chain[i]];
+    if (diffID === undefined || chainID === undefined) return [];
+    return [{ descriptor, diffID, chainID, isBase: i === 0 }];
+  });
+  for (const { descriptor } of layers) work.onLayer(descriptor.digest, { state: "waiting" });
+  return await inParallel(
+    layers,
+    PARALLEL_LAYERS,
+    work.signal,
+    (layer, signal) => provideLayer(layer, { ...work, signal }),
+  );
+}

@@ -1,0 +1,194 @@
+/** One layer of a pull: from "not here" to an unpacked directory with its final name. */
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import type { Digest } from "../../oci/digest.ts";
+import type { LayerDescriptor } from "../../oci/manifest.ts";
+import type { Reference } from "../../oci/reference.ts";
+import type { RegistryClient } from "../../registry/registry_client.ts";
+import { throwIfCancelled } from "../../registry/retry.ts";
+import type { UserNamespace } from "../../rootless/user_namespace.ts";
+import type { SelfCommand } from "../../rootless/worker.ts";
+import { blobPath, hasBlob, nameBlob, partialPath } from "../../storage/content_store.ts";
+import { hasLayer, layerHome, type LayerRecord, readLayerRecord } from "../../storage/layers.ts";
+import { lockFileSoon } from "../../storage/lock.ts";
+import { temporaryPlace } from "../../storage/temporary.ts";
+import type { UnpackLimits } from "../../storage/unpack.ts";
+import { TsboxError } from "../../errors.ts";
+import type { LayerState } from "../pull_events.ts";
+import { removeTrees } from "../worker.ts";
+import { downloadBlob } from "./download.ts";
+import { LayerEvents } from "./layer_events.ts";
+import { Unpacking } from "./unpacking.ts";
+
+/** A layer to be provided. */
+export interface WantedLayer {
+  descriptor: LayerDescriptor;
+  diffID: Digest;
+  chainID: string;
+  isBase: boolean;
+}
+
+/** What all layers of a pull have in common. */
+export interface PullWork {
+  dataRoot: string;
+  reference: Reference;
+  client: RegistryClient;
+  /** Opened when the first layer is to be unpacked. */
+  userns: () => UserNamespace;
+  self: SelfCommand;
+  limits: UnpackLimits;
+  signal: AbortSignal;
+  onLayer: (digest: string, state: LayerState) => void;
+}
+
+/** A download that must not be gone on with: its bytes are to blame. */
+const GUILTY = new Set(["corrupt", "limit-exceeded", "unsupported"]);
+
+/**
+ * Makes sure that the layer is unpacked. Of two pulls of one layer, also in other processes, one works
+ * and the other waits.
+ * @throws TsboxError; what was downloaded stays, for the next pull to go on with
+ */
+export async function provideLayer(layer: WantedLayer, work: PullWork): Promise<LayerRecord> {
+  const events = new LayerEvents(layer.descriptor, work.onLayer);
+  const { dataRoot, signal } = work;
+  const found = existing(layer, work, events);
+  if (found !== undefined) return found;
+  const lockPath = `${partialPath(dataRoot, layer.descriptor.digest)}.lock`;
+  const lock = await lockFileSoon(lockPath, "exclusive", { signal, onWait: () => events.locked() });
+  try {
+    return existing(layer, work, events) ?? (await make(layer, work, events));
+  } finally {
+    // Whoever waits for it sees that the file is gone, and locks a new one.
+    rmSync(lockPath, { force: true });
+    lock.release();
+  }
+}
+
+function existing(
+  { chainID }: WantedLayer,
+  { dataRoot }: PullWork,
+  events: LayerEvents,
+): LayerRecord | undefined {
+  if (!hasLayer(dataRoot, chainID)) return undefined;
+  events.exists();
+  return readLayerRecord(dataRoot, chainID);
+}
+
+async function make(layer: WantedLayer, work: PullWork, events: LayerEvents): Promise<LayerRecord> {
+  const place = temporaryPlace(work.dataRoot, "layer");
+  try {
+    const record = await fetchAndUnpack(layer, work, place.path, events);
+    giveName(place.path, layerHome(work.dataRoot, layer.chainID));
+    events.complete(record);
+    return record;
+  } finally {
+    try {
+      if (existsSync(place.path)) await removeTrees([place.path], work.userns(), work.self);
+    } finally {
+      place.release();
+    }
+  }
+}
+
+/** Another blob may hold the same layer, and its pull may have been faster. */
+function giveName(path: string, name: string): void {
+  try {
+    renameSync(path, name);
+  } catch (error) {
+    if (!existsSync(`${name}/layer.json`)) throw error;
+  }
+}
+
+async function fetchAndUnpack(
+  layer: WantedLayer,
+  work: PullWork,
+  target: string,
+  events: LayerEvents,
+): Promise<LayerRecord> {
+  const { digest, size } = layer.descriptor;
+  const { dataRoot, signal } = work;
+  if (hasBlob(dataRoot, digest)) {
+    events.downloaded();
+    const unpacking = new Unpacking(layer, work, blobPath(dataRoot, digest), target, events);
+    return await guarded(unpacking, signal, () => unpacking.finish(size));
+  }
+  const path = partialPath(dataRoot, digest);
+  const resumed = sizeOf(path) > 0;
+  try {
+    return await downloadAndUnpack(layer, work, path, target, events);
+  } catch (error) {
+    if (!isGuilty(error)) throw error;
+    rmSync(path, { force: true });
+    if (!resumed) throw error;
+  }
+  // What an earlier try had left may be the reason: a crash can leave holes. Once more, from nothing.
+  await removeTrees([target], work.userns(), work.self);
+  return await downloadAndUnpack(layer, work, path, target, events);
+}
+
+function isGuilty(error: unknown): boolean {
+  return error instanceof TsboxError && GUILTY.has(error.code);
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+async function downloadAndUnpack(
+  layer: WantedLayer,
+  work: PullWork,
+  path: string,
+  target: string,
+  events: LayerEvents,
+): Promise<LayerRecord> {
+  const { client, reference, signal } = work;
+  const { descriptor } = layer;
+  // The worker opens it at once.
+  closeSync(openSync(path, "a", 0o600));
+  const unpacking = new Unpacking(layer, work, path, target, events);
+  return await guarded(unpacking, signal, async () => {
+    const digest = await downloadBlob({
+      client,
+      reference,
+      descriptor,
+      path,
+      signal,
+      onRetry: ({ reason, delay }) => events.retrying(reason, delay),
+      onBytes(bytes) {
+        events.downloading(bytes);
+        unpacking.grow(bytes);
+      },
+    });
+    if (digest !== descriptor.digest) throw wrongDigest(descriptor.digest, digest);
+    events.downloaded();
+    const record = await unpacking.finish(descriptor.size);
+    nameBlob(work.dataRoot, descriptor.digest, path);
+    return record;
+  });
+}
+
+/** Leaves no worker behind, and stops it when the user interrupts. */
+async function guarded(
+  unpacking: Unpacking,
+  signal: AbortSignal,
+  action: () => Promise<LayerRecord>,
+): Promise<LayerRecord> {
+  const onAbort = () => void unpacking.abandon();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await action();
+  } catch (error) {
+    await unpacking.abandon();
+    throwIfCancelled(signal);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function wrongDigest(wanted: Digest, found: Digest): TsboxError {
+  return new TsboxError(
+    "corrupt",
+    `Cannot use the layer ${wanted}: the registry sent ${found} in its place`,
+  );
+}
