@@ -1,7 +1,7 @@
 # Sourced: Debian packages, installed only when missing and only with consent.
 
 # What the tests need. `make` itself and git are how the reader got here.
-TEST_PACKAGES="ca-certificates procps iproute2 uidmap fuse-overlayfs passt slirp4netns nftables docker-registry
+TEST_PACKAGES="ca-certificates curl procps iproute2 uidmap fuse-overlayfs passt slirp4netns nftables docker-registry
   busybox-static binutils binutils-aarch64-linux-gnu qemu-user-static libc6-arm64-cross attr libcap2-bin tmux zstd skopeo
   apache2-utils openssl strace util-linux xz-utils"
 DEMO_PACKAGES="ca-certificates uidmap fuse-overlayfs passt docker-registry busybox-static util-linux"
