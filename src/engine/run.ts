@@ -105,7 +105,9 @@ async function runCreated(it: Run): Promise<number> {
     else if (record.state.status === "created") keepFailed(it, record, error);
     throw error;
   } finally {
-    if (options.remove) await discardContainer(container, userns, context, host);
+    if (options.remove || options.debugPlan) {
+      await discardContainer(container, userns, context, host);
+    }
   }
 }
 
@@ -177,6 +179,7 @@ async function runSpec(
   record: ContainerRecord,
 ): Promise<number> {
   const { options, container, host } = it;
+  if (options.debugPlan) return await printPlan(it, root, network, spec);
   const session = attach(options, host);
   const running = await started(it, root, network, spec, session);
   try {
@@ -199,6 +202,49 @@ async function runSpec(
   return exitCode;
 }
 
+/**
+ * `--debug-plan`: prints what would be run. The root file system is mounted, in namespaces that end at
+ * once, because only the image knows who its user is.
+ */
+async function printPlan(
+  it: Run,
+  root: RootFilesystem,
+  network: RunNetwork,
+  spec: RuntimeSpec,
+): Promise<number> {
+  const terminal = it.options.tty ? { rows: 24, columns: 80 } : undefined;
+  const launch = await begin(it, root, spec, { descriptors: [0, 1, 2], terminal });
+  try {
+    const complete = withUser(spec, launch.userFiles());
+    const filter = await seccompFilter(complete, kernelRelease);
+    it.host.print(launch.plan(complete.process, filter));
+    return 0;
+  } finally {
+    launch.abort();
+    network.disconnect();
+  }
+}
+
+async function begin(
+  { userns }: Run,
+  root: RootFilesystem,
+  spec: RuntimeSpec,
+  { descriptors, terminal }: Pick<Session, "descriptors" | "terminal">,
+): Promise<Launch> {
+  const notes = launchNotes(spec);
+  const init = notes.init ? (await import("../rootless/init/init_elf.ts")).initElf() : undefined;
+  return new Launch({
+    spec,
+    rootfs: root.rootfs,
+    userns,
+    volumes: notes.volumes,
+    isDirectory,
+    stdio: descriptors,
+    ...(terminal === undefined ? {} : { terminal }),
+    ...(init === undefined ? {} : { init }),
+  });
+}
+
 /** Launches the process; when that fails nothing of it is left. */
 async function started(
   it: Run,
@@ -207,21 +253,9 @@ async function started(
   spec: RuntimeSpec,
   session: Session,
 ): Promise<Running> {
-  const { userns } = it;
-  const notes = launchNotes(spec);
-  const init = notes.init ? (await import("../rootless/init/init_elf.ts")).initElf() : undefined;
   let launch: Launch | undefined;
   try {
-    launch = new Launch({
-      spec,
-      rootfs: root.rootfs,
-      userns,
-      volumes: notes.volumes,
-      isDirectory,
-      stdio: session.descriptors,
-      ...(session.terminal === undefined ? {} : { terminal: session.terminal }),
-      ...(init === undefined ? {} : { init }),
-    });
+    launch = await begin(it, root, spec, session);
     const complete = withUser(spec, launch.userFiles());
     const filter = await seccompFilter(complete, kernelRelease);
     const warning = await network.connect(launch);

@@ -92,9 +92,16 @@ export class Launch {
     if (this.#maker < 0) throw this.#setupError("start");
   }
 
-  /** The program that sets up the container, as text. */
-  plan(): string {
-    return this.#setup.program.toString();
+  /** Both programs as text, an op a line: what {@link execute} would run is not run. */
+  plan(process: SpecProcess, filter: SeccompFilter | undefined): string {
+    const stub = stubOf(this.#request, process, filter);
+    return [
+      "# From tsbox to the container's file systems: two processes, the second becomes the container.",
+      this.#setup.program.toString(),
+      "",
+      "# From an executable of its own: drop privileges, execute the command.",
+      stub.program.toString(),
+    ].join("\n");
   }
 
   /**

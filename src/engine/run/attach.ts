@@ -12,7 +12,7 @@ export interface Session {
   /** Standard descriptors for the container. */
   descriptors: readonly [number, number, number];
   /** The container gets a terminal of this size in their place. */
-  terminal?: { rows: number; columns: number };
+  terminal?: { rows: number; columns: number } | undefined;
   /** The container was not started. */
   abandon(): void;
   /** Serves the container until it has ended and all it wrote is delivered. */
