@@ -12,41 +12,40 @@ export interface Results {
   memory: PeakMemory[];
 }
 
-/** The whole file. */
+/** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
+  const { version, run, pull, memory } = results;
+  const parts = [
+    ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
+    ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
+    ...(pull.length > 0 ? [PULL] : []),
+    ...pull.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
+    ...(memory.length > 0 ? [MEMORY, memoryTable(memory)] : []),
+  ];
+  return [head(results), ...parts].join("\n\n") + "\n";
+}
+
+function head({ date, machine }: Results): string {
   return `# Benchmarks
 
-Written by \`make bench\` on ${results.date}; do not edit. How it is measured: bench/README.md.
+Written by \`make bench\` on ${date}; do not edit. How it is measured: bench/README.md.
 
-${results.machine.join("\n")}
+${machine.join("\n")}
 
-Ratios are those of the medians, to the first line of each table: above 1 is slower than tsbox.
-
-## A container that does nothing
-
-\`run --rm --network none IMAGE true\`, the image already unpacked, 50 runs each.
-
-${table(results.run)}
-
-${verdict(results.run)}
-
-## Starting the program
-
-${table(results.version)}
-
-## Pulling into an empty store
-
-From a registry on loopback.
-
-${results.pull.map(({ title, timings }) => `### ${title}\n\n${table(timings)}`).join("\n\n")}
-
-## Memory to pull a layer of 2 GiB
-
-The highest sum of the proportional set sizes of all processes, sampled every 20 ms.
-
-${memoryTable(results.memory)}
-`;
+Ratios are those of the medians, to the first line of each table: above 1 is slower than tsbox.`;
 }
+
+const RUN = `## A container that does nothing
+
+\`run --rm --network none IMAGE true\`, the image already unpacked, 50 runs each.`;
+
+const PULL = `## Pulling into an empty store
+
+From a registry on loopback.`;
+
+const MEMORY = `## Memory to pull a layer of 2 GiB
+
+The highest sum of the proportional set sizes of all processes, sampled every 20 ms.`;
 
 function table(timings: readonly Timing[]): string {
   const base = timings[0]?.median ?? NaN;
