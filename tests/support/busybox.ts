@@ -41,7 +41,7 @@ export function busyboxFiles(accounts: Accounts = {}): TarEntry[] {
 
 function applets(): string[] {
   const list = Bun.spawnSync([BUSYBOX, "--list-full"]).stdout.toString();
-  return list.split("\n").filter((path) => path !== "" && path !== "bin/busybox");
+  return list.split("\n").filter((path) => path.includes("/") && path !== "bin/busybox");
 }
 
 function lines(more: readonly string[] = []): string {

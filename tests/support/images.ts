@@ -94,7 +94,7 @@ export async function pushImage(
   const platform = options.platform ?? thisPlatform();
   const diffIds = archives.map(digestOf);
   const configBytes = json({
-    created: "1970-01-01T00:00:00Z",
+    created: "2026-01-01T00:00:00Z",
     ...platform,
     config: options.config ?? { Cmd: ["/bin/sh"] },
     rootfs: { type: "layers", diff_ids: diffIds },
