@@ -23,7 +23,7 @@ export interface IdRequest {
 /** The caller's ids for a user namespace. */
 export interface OwnIdMap extends IdMap {
   /** Why it is single although more was wanted; to be printed as a warning, or thrown where full is needed. */
-  reason?: TsboxError;
+  reason?: TsboxError | undefined;
 }
 
 /** Where the facts are; tests give their own. */
@@ -176,6 +176,24 @@ function missingHelper(files: IdFiles): TsboxError | undefined {
   });
 }
 
+/** The caller's subordinate ids. */
+export interface OwnRanges {
+  uids: IdRange[];
+  gids: IdRange[];
+}
+
+/** All subordinate ids of the caller, or why there are none of one kind. */
+export function ownRanges(
+  { uid, gid, name }: Omit<IdRequest, "mode">,
+  files: IdFiles = HOST_FILES,
+): OwnRanges | TsboxError {
+  const owner = { uid, name: nameOf(textOf(files.passwd), uid) ?? name };
+  const uids = rangesOf({ kind: "uid", file: files.subuid, own: uid }, owner, files);
+  if (uids instanceof TsboxError) return uids;
+  const gids = rangesOf({ kind: "gid", file: files.subgid, own: gid }, owner, files);
+  return gids instanceof TsboxError ? gids : { uids, gids };
+}
+
 /**
  * The id maps of the caller: all subordinate ids, else only their own with the reason why.
  * Never fails; reads three small files.
@@ -184,12 +202,14 @@ export function ownIdMap(request: IdRequest, files: IdFiles = HOST_FILES): OwnId
   const { uid, gid } = request;
   const single = singleMap(uid, gid);
   if (request.mode === "single") return single;
-  const owner = { uid, name: nameOf(textOf(files.passwd), uid) ?? request.name };
-  const uids = rangesOf({ kind: "uid", file: files.subuid, own: uid }, owner, files);
-  if (uids instanceof TsboxError) return { ...single, reason: uids };
-  const gids = rangesOf({ kind: "gid", file: files.subgid, own: gid }, owner, files);
-  if (gids instanceof TsboxError) return { ...single, reason: gids };
-  const reason = missingHelper(files);
-  if (reason !== undefined) return { ...single, reason };
+  const ranges = ownRanges(request, files);
+  const reason = ranges instanceof TsboxError ? ranges : missingHelper(files);
+  if (ranges instanceof TsboxError || reason !== undefined) return { ...single, reason };
+  const { uids, gids } = ranges;
   return { kind: "full", uids: fullMap(uid, uids), gids: fullMap(gid, gids) };
+}
+
+/** The caller's name for a message: what /etc/passwd says, else the given one, else the number. */
+export function callerName({ uid, name }: Omit<IdRequest, "mode">): string {
+  return nameOf(textOf(HOST_FILES.passwd), uid) ?? name ?? String(uid);
 }

@@ -1,0 +1,11 @@
+/** Commands that put a host right, said the same way by `doctor` and by a `run` that failed. */
+
+/** Sets a kernel parameter now and for every boot. */
+export function setSysctl(name: string, value: string): string {
+  return `echo ${name}=${value} | sudo tee -a /etc/sysctl.d/99-tsbox.conf && sudo sysctl --system`;
+}
+
+/** Installs a package, named as Debian and Ubuntu do. */
+export function installPackage(name: string): string {
+  return `sudo apt install ${name}`;
+}
