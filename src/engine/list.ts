@@ -58,7 +58,8 @@ export function containerSummaries(
     .map(({ record }) => record)
     .filter((record) => every || record.state.status === "running")
     .filter(fits);
-  return found.slice(0, last).map((record) => summary(record, images));
+  const meaning = imageMeanings(images);
+  return found.slice(0, last).map((record) => summary(record, meaning));
 }
 
 function checkFilters(filters: Filters): void {
@@ -112,11 +113,22 @@ function matches(text: string, pattern: string): boolean {
   }
 }
 
-function summary(record: ContainerRecord, images: readonly StoredImage[]): ContainerSummary {
+/** What image a reference means now. Many containers share a few references, so each is looked up once. */
+function imageMeanings(images: readonly StoredImage[]): (reference: string) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (reference) => {
+    if (!known.has(reference)) known.set(reference, findImageIn(images, reference)?.id);
+    return known.get(reference);
+  };
+}
+
+type Meaning = ReturnType<typeof imageMeanings>;
+
+function summary(record: ContainerRecord, meaning: Meaning): ContainerSummary {
   return {
     Id: record.id,
     Names: [`/${record.name}`],
-    Image: imageShown(record, images),
+    Image: imageShown(record, meaning),
     ImageID: record.image.id,
     Command: commandText(record.spec.args),
     Created: Math.floor(Date.parse(record.created) / 1000),
@@ -130,9 +142,9 @@ function summary(record: ContainerRecord, images: readonly StoredImage[]): Conta
 }
 
 /** What the user typed, as long as it still means that image; its id afterwards. */
-function imageShown({ image, options }: ContainerRecord, images: readonly StoredImage[]): string {
+function imageShown({ image, options }: ContainerRecord, meaning: Meaning): string {
   if (image.id === "") return options.rootfs ?? "";
-  return findImageIn(images, image.reference)?.id === image.id ? image.reference : image.id;
+  return meaning(image.reference) === image.id ? image.reference : image.id;
 }
 
 /** Arguments with blanks are shown in single quotes. */
