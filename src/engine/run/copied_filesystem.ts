@@ -3,24 +3,20 @@ import { mkdirSync } from "node:fs";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import { startJob } from "../worker.ts";
 import type { RunHost } from "./host.ts";
-import type { RootFilesystem } from "./root_filesystem.ts";
 
 /**
- * Copies the layers (the topmost first) into the container's directory, as root of its user namespace.
+ * Copies the layers (the topmost first) into the container's directory, as root of its user namespace;
+ * returns the absolute path of the copy.
  * @throws TsboxError "no-space" and others of the worker
  */
-export async function copiedFilesystem(
+export async function copyLayers(
   lower: readonly string[],
   directory: string,
   userns: UserNamespace,
   host: RunHost,
-): Promise<RootFilesystem> {
+): Promise<string> {
   const path = `${directory}/rootfs`;
   mkdirSync(path, { mode: 0o755 });
   await startJob({ kind: "copy", layers: lower, target: path }, userns, host.self).result;
-  return {
-    rootfs: { kind: "directory", path },
-    driver: "copy",
-    release: () => Promise.resolve(),
-  };
+  return path;
 }

@@ -47,8 +47,9 @@ export async function imageFilesystem(
   });
   const lower = image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
   if (driver.name === "copy") {
-    const { copiedFilesystem } = await import("./copied_filesystem.ts");
-    return await copiedFilesystem(lower, directory, userns, host);
+    const { copyLayers } = await import("./copied_filesystem.ts");
+    const path = await copyLayers(lower, directory, userns, host);
+    return { rootfs: { kind: "directory", path }, driver: driver.name, release: nothing };
   }
   const layered = { lower, upper: `${directory}/upper`, work: `${directory}/work` };
   mkdirSync(layered.upper, { mode: 0o755 });

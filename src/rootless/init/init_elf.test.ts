@@ -91,7 +91,10 @@ for (const arch of ["x64", "arm64"] as const) {
       const inner = init(arch, "grep", "-E", "Sig(Ign|Blk)", "/proc/self/status");
       const script = 'trap "" PIPE XFSZ USR1; exec "$@"';
       const done = Bun.spawnSync(["bash", "-c", script, "bash", ...inner], { env: { PATH } });
-      expect(done.stdout.toString()).toMatch(/^SigBlk:\t0+\nSigIgn:\t0+\n$/);
+      // Signal 32 is the emulator's own (its C library's): a guest cannot reset it.
+      const ignored = arch === OWN_ARCH ? /0{16}/ : /0{8}[08]0{7}/;
+      const pattern = new RegExp(`^SigBlk:\\t0{16}\\nSigIgn:\\t${ignored.source}\\n$`);
+      expect(done.stdout.toString()).toMatch(pattern);
     });
 
     for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGWINCH"] as const) {
