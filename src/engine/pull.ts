@@ -13,10 +13,11 @@ import { lockFileSoon } from "../storage/lock.ts";
 import type { EngineContext } from "./context.ts";
 import type { PullEvent } from "./pull_events.ts";
 import { inParallel } from "./pull/in_parallel.ts";
-import { provideLayer, type PullWork, type WantedLayer } from "./pull/layer.ts";
+import { provideLayer } from "./pull/layer.ts";
 import { unpackLimits } from "./pull/limits.ts";
 import { registerImage } from "./pull/register.ts";
 import { type RemoteImage, resolveImage } from "./pull/resolve.ts";
+import type { PullWork, WantedLayer } from "./pull/work.ts";
 import { sweepStore } from "./sweep.ts";
 
 export type { PullEvent } from "./pull_events.ts";

@@ -58,7 +58,7 @@ export function openAt(dir: number, name: ByteString, flags: number, mode = 0): 
 }
 
 /** openat2(2), close-on-exec, with RESOLVE flags. Returns a descriptor or `-errno`. */
-export function openAt2(dir: number, name: ByteString, flags: number, resolve: number): number {
+function openAt2(dir: number, name: ByteString, flags: number, resolve: number): number {
   words.setBigUint64(0, BigInt(flags | O.CLOEXEC), true);
   words.setBigUint64(8, 0n, true);
   words.setBigUint64(16, BigInt(resolve), true);
@@ -156,7 +156,6 @@ export function removeDirectoryAt(dir: number, name: ByteString): number {
 }
 
 export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
 
 /** renameat2(2). Returns 0 or `-errno`. */
 export function renameAt(
@@ -223,17 +222,6 @@ export function setAttribute(fd: number, name: ByteString, value: Uint8Array): n
   return raw("fsetxattr", fd, one(name), pointerTo(value), value.length, 0);
 }
 
-/** lsetxattr(2) by the path of a descriptor's directory, for symbolic links. Returns 0 or `-errno`. */
-export function setLinkAttribute(
-  dir: number,
-  name: ByteString,
-  attribute: ByteString,
-  value: Uint8Array,
-): number {
-  const path = `/proc/self/fd/${dir}/${name}`;
-  return raw("lsetxattr", one(path), two(attribute), pointerTo(value), value.length, 0);
-}
-
 function pointerTo(value: Uint8Array): number {
   return value.length === 0 ? 0 : address(value);
 }
@@ -247,42 +235,6 @@ export function attribute(fd: number, name: ByteString): Uint8Array | undefined 
   throw new SyscallError(`read the attribute "${name}"`, "fgetxattr", -length);
 }
 
-/** Writes all of `bytes` at the file's position. @throws SyscallError */
-export function writeAll(fd: number, bytes: Uint8Array, what: string): void {
-  let done = 0;
-  const start = bytes.length === 0 ? 0 : address(bytes);
-  while (done < bytes.length) {
-    const result = raw("write", fd, start + done, bytes.length - done);
-    if (result >= 0) done += result;
-    else if (result !== -EINTR) throw new SyscallError(what, "write", -result);
-  }
-}
-
-/** Writes all of `bytes` at `position`. @throws SyscallError */
-export function writeAllAt(fd: number, bytes: Uint8Array, position: number, what: string): void {
-  let done = 0;
-  const start = bytes.length === 0 ? 0 : address(bytes);
-  while (done < bytes.length) {
-    const result = raw("pwrite64", fd, start + done, bytes.length - done, position + done);
-    if (result >= 0) done += result;
-    else if (result !== -EINTR) throw new SyscallError(what, "pwrite64", -result);
-  }
-}
-
-/** ftruncate(2). Returns 0 or `-errno`. @param size bytes */
-export function setLength(fd: number, size: number): number {
-  return raw("ftruncate", fd, size);
-}
-
-/** pread(2) into `buffer`; returns the number of bytes, 0 at the end. @throws SyscallError */
-export function readAt(fd: number, buffer: Uint8Array, position: number): number {
-  for (;;) {
-    const result = raw("pread64", fd, address(buffer), buffer.length, position);
-    if (result >= 0) return result;
-    if (result !== -EINTR) throw new SyscallError("read a file", "pread64", -result);
-  }
-}
-
 const LOCK = { shared: 1, exclusive: 2, nonblocking: 4 } as const;
 
 /** flock(2); false when `wait` is false and someone else holds it. @throws SyscallError */
@@ -294,11 +246,6 @@ export function flock(fd: number, mode: "shared" | "exclusive", wait: boolean): 
     if (result === -EAGAIN) return false;
     if (result !== -EINTR) throw new SyscallError("lock a file", "flock", -result);
   }
-}
-
-/** Writes everything of the file system that `fd` is on to its disk. @throws SyscallError */
-export function syncFileSystem(fd: number): void {
-  sys("write the store to disk", "syncfs", fd);
 }
 
 /** An entry of a directory. */

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { gzipSync } from "node:zlib";
 import {
   archive,
@@ -50,6 +58,7 @@ test("owners, modes and times are exact", async () => {
     file("d/setuid", "x", { mode: 0o4755, uid: 1000, gid: 1000 }),
     directory("g/", { mode: 0o2750, gid: 50, mtime: 3000 }),
     file("g/none", "", { mode: 0 }),
+    directory("g/sub/", { mode: 0o711 }),
     file("d/all", "", { mode: 0o6777, uid: 33, gid: 33 }),
     symlink("link", "d/setuid", { uid: 7, gid: 8, mtime: 4000 }),
     member({ name: "fifo", type: "6", mode: 0o1620, uid: 5, mtime: 5000 }),
@@ -64,12 +73,13 @@ test("owners, modes and times are exact", async () => {
   expect(look("d")).toEqual(["41777", host(1), hostGroup(2), 2000]);
   expect(look("d/setuid")).toEqual(["104755", host(1000), hostGroup(1000), 1234567890]);
   expect(look("g")).toEqual(["42750", host(0), hostGroup(50), 3000]);
-  expect(look("g/none").slice(0, 2)).toEqual(["100000", host(0)]);
+  expect(look("g/none").slice(0, 3)).toEqual(["100000", host(0), hostGroup(0)]);
+  expect(look("g/sub").slice(0, 3)).toEqual(["40711", host(0), hostGroup(0)]);
   expect(look("d/all").slice(0, 3)).toEqual(["106777", host(33), hostGroup(33)]);
   expect(look("link").slice(1)).toEqual([host(7), hostGroup(8), 4000]);
   expect(look("fifo")).toEqual(["11620", host(5), hostGroup(0), 5000]);
   expect(statusAt(-100, `${diff}/d/setuid`)?.mtime.nanoseconds).toBe(123456789);
-  expect(record).toMatchObject({ size: 1, entries: 8, ownersLost: false, skippedDevices: 0 });
+  expect(record).toMatchObject({ size: 1, entries: 9, ownersLost: false, skippedDevices: 0 });
   expect(JSON.parse(readFileSync(`${diff}/../layer.json`, "utf8"))).toEqual(record);
 });
 
@@ -107,6 +117,28 @@ test("extended attributes are kept, file capabilities in the namespace's form", 
   expect(kept.subarray(4, 20)).toEqual(capability.subarray(4));
   expect(kept.readUInt32LE(20)).toBe(process.getuid?.() ?? -1);
   expect(record.skippedXattrs).toBe(0);
+});
+
+test("a directory's default access list is not given to what the layer has in it", async () => {
+  // Version 2; user::rwx, group::r-x, other::--- (struct posix_acl_xattr_header and entries).
+  const acl = Buffer.from("0200000001000700ffffffff04000500ffffffff20000000ffffffff", "hex");
+  const { diff, record } = await made(archive(
+    pax([["SCHILY.xattr.system.posix_acl_default", acl]]),
+    directory("d/", { mode: 0o755 }),
+    file("d/f", "", { mode: 0o666 }),
+  ));
+  expect(listing(diff)).toEqual(["d/ 755", "d/f 666 "]);
+  expect(record.skippedXattrs).toBe(0);
+  expect(xattr(`${diff}/d`, "system.posix_acl_default")).toEqual(acl);
+});
+
+test("a store below a setgid directory does not give its group away", async () => {
+  const outer = `${shop.folder}/layers/setgid`;
+  mkdirSync(outer);
+  chmodSync(outer, 0o2755);
+  const { diff } = await made(archive(file("f"), directory("d/")), { below: "setgid/" });
+  expect(listing(diff)).toEqual(["d/ 755", "f 644 "]);
+  expect(statSync(diff).mode & 0o7777).toBe(0o755);
 });
 
 test("attributes that speak to overlayfs or to the host are left out and counted", async () => {

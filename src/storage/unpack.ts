@@ -1,6 +1,7 @@
 /** Unpacks one layer: from compressed bytes to a directory that is exactly what the archive says. */
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { bytesOfText, readAt, syncFileSystem } from "../ffi/files.ts";
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { readAt, syncFileSystem } from "../ffi/file_content.ts";
+import { bytesOfText } from "../ffi/files.ts";
 import { type Digest, digestAlgorithm, DigestHasher } from "../oci/digest.ts";
 import { TsboxError } from "../errors.ts";
 import { decompressor } from "./decompress.ts";
@@ -8,7 +9,8 @@ import type { LayerRecord } from "./layers.ts";
 import { writeDurably } from "./replace_file.ts";
 import { oversizedArchive } from "./tar/entry.ts";
 import { TarReader } from "./tar/reader.ts";
-import { LayerWriter, type UnpackLimits, type WriterOptions } from "./unpack/layer_writer.ts";
+import { LayerWriter } from "./unpack/layer_writer.ts";
+import type { UnpackLimits, WriterOptions } from "./unpack/options.ts";
 
 export type { UnpackLimits };
 
@@ -46,8 +48,8 @@ export async function unpackLayer(
 ): Promise<LayerRecord> {
   // Modes are meant exactly as they are written.
   process.umask(0);
-  mkdirSync(job.target, { mode: 0o700 });
-  mkdirSync(`${job.target}/diff`, { mode: 0o755 });
+  makeDirectory(job.target, 0o700);
+  makeDirectory(`${job.target}/diff`, 0o755);
   const writer = new LayerWriter(bytesOfText(`${job.target}/diff`), job);
   try {
     const diffID = await unpackInto(writer, job, growth, onRead);
@@ -58,6 +60,13 @@ export async function unpackLayer(
   } finally {
     writer.close();
   }
+}
+
+/** A store below a setgid directory must not give its group to what is in the layers. */
+function makeDirectory(path: string, mode: number): void {
+  mkdirSync(path);
+  chownSync(path, 0, 0);
+  chmodSync(path, mode);
 }
 
 async function unpackInto(

@@ -10,6 +10,8 @@ export interface UnpackRequest {
   isBase?: boolean;
   ids?: "full" | "single";
   limits?: Partial<UnpackLimits>;
+  /** Folder in the layers' one, with a closing slash. */
+  below?: string;
   /** The digest of the uncompressed bytes, when they are not what is given. */
   diffID?: Digest;
 }
@@ -29,7 +31,7 @@ export async function unpack(
   request: UnpackRequest = {},
 ): Promise<Unpacked> {
   const blob = `${shop.folder}/blob-${counter}`;
-  const target = `${shop.folder}/layers/${counter++}`;
+  const target = `${shop.folder}/layers/${request.below ?? ""}${counter++}`;
   writeFileSync(blob, bytes);
   const job = startJob(
     {

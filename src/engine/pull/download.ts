@@ -1,6 +1,6 @@
 /** One blob from the registry into a file that grows; what is there from an earlier try is kept. */
 import { closeSync, fstatSync, ftruncateSync, openSync } from "node:fs";
-import { readAt, writeAll } from "../../ffi/files.ts";
+import { readAt, writeAll } from "../../ffi/file_content.ts";
 import { type Digest, digestAlgorithm, DigestHasher } from "../../oci/digest.ts";
 import type { LayerDescriptor } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";

@@ -1,44 +1,17 @@
 /** One layer of a pull: from "not here" to an unpacked directory with its final name. */
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import type { Digest } from "../../oci/digest.ts";
-import type { LayerDescriptor } from "../../oci/manifest.ts";
-import type { Reference } from "../../oci/reference.ts";
-import type { RegistryClient } from "../../registry/registry_client.ts";
 import { throwIfCancelled } from "../../registry/retry.ts";
-import type { UserNamespace } from "../../rootless/user_namespace.ts";
-import type { SelfCommand } from "../../rootless/worker.ts";
 import { blobPath, hasBlob, nameBlob, partialPath } from "../../storage/content_store.ts";
 import { hasLayer, layerHome, type LayerRecord, readLayerRecord } from "../../storage/layers.ts";
 import { lockFileSoon } from "../../storage/lock.ts";
 import { temporaryPlace } from "../../storage/temporary.ts";
-import type { UnpackLimits } from "../../storage/unpack.ts";
 import { TsboxError } from "../../errors.ts";
-import type { LayerState } from "../pull_events.ts";
 import { removeTrees } from "../worker.ts";
 import { downloadBlob } from "./download.ts";
 import { LayerEvents } from "./layer_events.ts";
 import { Unpacking } from "./unpacking.ts";
-
-/** A layer to be provided. */
-export interface WantedLayer {
-  descriptor: LayerDescriptor;
-  diffID: Digest;
-  chainID: string;
-  isBase: boolean;
-}
-
-/** What all layers of a pull have in common. */
-export interface PullWork {
-  dataRoot: string;
-  reference: Reference;
-  client: RegistryClient;
-  /** Opened when the first layer is to be unpacked. */
-  userns: () => UserNamespace;
-  self: SelfCommand;
-  limits: UnpackLimits;
-  signal: AbortSignal;
-  onLayer: (digest: string, state: LayerState) => void;
-}
+import type { PullWork, WantedLayer } from "./work.ts";
 
 /** A download that must not be gone on with: its bytes are to blame. */
 const GUILTY = new Set(["corrupt", "limit-exceeded", "unsupported"]);

@@ -3,7 +3,7 @@ import { isLayerRecord, type LayerRecord } from "../../storage/layers.ts";
 import { TsboxError } from "../../errors.ts";
 import { type RunningJob, startJob } from "../worker.ts";
 import type { LayerEvents } from "./layer_events.ts";
-import type { PullWork, WantedLayer } from "./layer.ts";
+import type { PullWork, WantedLayer } from "./work.ts";
 
 /** Milliseconds between two tries to tell a worker something while its pipe is full. */
 const TELL_AGAIN = 5;

@@ -11,14 +11,10 @@ import {
   makeNodeAt,
   openAt,
   PATH_MAX,
-  setAttribute,
-  setLength,
   setTimes,
   setTimesAt,
-  type Time,
-  writeAll,
-  writeAllAt,
 } from "../../ffi/files.ts";
+import { setLength, writeAll, writeAllAt } from "../../ffi/file_content.ts";
 import { O, S_IFCHR, S_IFIFO } from "../../ffi/constants.ts";
 import { TsboxError } from "../../errors.ts";
 import {
@@ -28,43 +24,16 @@ import {
   type TarEntry,
   type TarSink,
 } from "../tar/entry.ts";
-import { isAllowedAttribute } from "./attributes.ts";
+import { Metadata } from "./metadata.ts";
 import { pathOf, type Place, placeOf } from "./names.ts";
+import type { WriterCounts, WriterOptions } from "./options.ts";
 import { failed, LayerTree } from "./tree.ts";
 import { type Whiteout, whiteoutOf } from "./whiteouts.ts";
 
-const EPERM = 1;
 const EEXIST = 17;
-const EINVAL = 22;
 const ENOENT = 2;
-const ENODATA = 61;
-const EOPNOTSUPP = 95;
+const SET_GROUP_ID = 0o2000;
 const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-
-/** Bounds of what a layer may become. */
-export interface UnpackLimits {
-  /** Of all files together, holes included, and of the uncompressed archive. */
-  bytes: number;
-  /** Of members. */
-  entries: number;
-}
-
-export interface WriterOptions {
-  /** With `single`, owners other than root cannot be set; that is counted, not refused. */
-  ids: "full" | "single";
-  /** There is no layer below: nothing to hide. */
-  isBase: boolean;
-  limits: UnpackLimits;
-}
-
-/** What was written, and what could not be. */
-export interface WriterCounts {
-  size: number;
-  entries: number;
-  ownersLost: boolean;
-  skippedDevices: number;
-  skippedXattrs: number;
-}
 
 export class LayerWriter implements TarSink {
   readonly counts: WriterCounts = {
@@ -76,14 +45,16 @@ export class LayerWriter implements TarSink {
   };
   readonly #tree: LayerTree;
   readonly #options: WriterOptions;
-  /** Times of directories are set last: what is put into them changes them. */
-  readonly #times = new Map<ByteString, { place: Place; time: Time }>();
+  readonly #metadata: Metadata;
+  /** By path; finished when all is in them. */
+  readonly #directories = new Map<ByteString, { place: Place; entry: TarEntry }>();
   #file: { fd: number; entry: TarEntry } | undefined;
 
   /** @param directory absolute path; exists and is empty */
   constructor(directory: ByteString, options: WriterOptions) {
-    this.#tree = new LayerTree(directory, (path) => this.#forgetTimes(path));
+    this.#tree = new LayerTree(directory, (path) => this.#forget(path));
     this.#options = options;
+    this.#metadata = new Metadata(options.ids, this.counts);
   }
 
   entry(entry: TarEntry): void {
@@ -126,11 +97,9 @@ export class LayerWriter implements TarSink {
     }
   }
 
-  /** Sets the times of directories; the layer is whole then. */
+  /** To be called when all entries were given; the layer is whole then. */
   finish(): void {
-    for (const { place, time } of this.#times.values()) {
-      setTimesAt(this.#tree.parentOf(place), place.leaf, time);
-    }
+    for (const { place, entry } of this.#directories.values()) this.#finishDirectory(place, entry);
   }
 
   close(): void {
@@ -171,9 +140,9 @@ export class LayerWriter implements TarSink {
       const result = setLength(fd, entry.size);
       if (result < 0) throw failed(-result, "set the size of", entry.name);
     }
-    const owned = this.#owner(entry, (uid, gid) => changeOwner(fd, uid, gid));
-    this.#attributes(fd, entry);
-    const mode = this.#modeOf(entry);
+    const owned = this.#metadata.setOwner(entry, (uid, gid) => changeOwner(fd, uid, gid));
+    this.#metadata.setAttributes(fd, entry);
+    const mode = this.#metadata.modeOf(entry);
     if (owned || mode > 0o777) changeMode(fd, mode);
     const result = setTimes(fd, entry.mtime);
     if (result < 0) throw failed(-result, "set the time of", entry.name);
@@ -182,22 +151,30 @@ export class LayerWriter implements TarSink {
   #directory(place: Place, entry: TarEntry): void {
     const isNew = this.#tree.makeDirectory(place, entry.mode & 0o777);
     const parent = this.#tree.parentOf(place);
-    const owned = this.#owner(
+    const owned = this.#metadata.setOwner(
       entry,
       (uid, gid) => changeOwnerAt(parent, place.leaf, uid, gid),
       !isNew,
     );
-    if (entry.xattrs.length > 0) this.#directoryAttributes(parent, place, entry);
-    const mode = this.#modeOf(entry);
+    const mode = this.#metadata.modeOf(entry) & ~SET_GROUP_ID;
     if (owned || !isNew || mode > 0o777) changeModeAt(parent, place.leaf, mode);
-    this.#times.set(pathOf(place), { place, time: entry.mtime });
+    this.#directories.set(pathOf(place), { place, entry });
+  }
+
+  /** What would change, or be changed by, things made in the directory: its time, setgid, default ACL. */
+  #finishDirectory(place: Place, entry: TarEntry): void {
+    const parent = this.#tree.parentOf(place);
+    const mode = this.#metadata.modeOf(entry);
+    if (entry.xattrs.length > 0) this.#directoryAttributes(parent, place, entry);
+    if ((mode & SET_GROUP_ID) !== 0) changeModeAt(parent, place.leaf, mode);
+    setTimesAt(parent, place.leaf, entry.mtime);
   }
 
   #directoryAttributes(parent: number, place: Place, entry: TarEntry): void {
     const fd = openAt(parent, place.leaf, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     if (fd < 0) throw failed(-fd, "open", entry.name);
     try {
-      this.#attributes(fd, entry);
+      this.#metadata.setAttributes(fd, entry);
     } finally {
       closeSync(fd);
     }
@@ -207,7 +184,7 @@ export class LayerWriter implements TarSink {
     if (entry.link === "") throw corruptArchive(`the link ${shown(entry.name)} points nowhere`);
     this.#make(place, entry, (parent) => makeLinkAt(entry.link, parent, place.leaf));
     const parent = this.#tree.parentOf(place);
-    this.#owner(entry, (uid, gid) => changeOwnerAt(parent, place.leaf, uid, gid));
+    this.#metadata.setOwner(entry, (uid, gid) => changeOwnerAt(parent, place.leaf, uid, gid));
     this.counts.skippedXattrs += entry.xattrs.length;
     setTimesAt(parent, place.leaf, entry.mtime);
   }
@@ -232,8 +209,8 @@ export class LayerWriter implements TarSink {
     const mode = S_IFIFO | (entry.mode & 0o777);
     this.#make(place, entry, (parent) => makeNodeAt(parent, place.leaf, mode, 0));
     const parent = this.#tree.parentOf(place);
-    this.#owner(entry, (uid, gid) => changeOwnerAt(parent, place.leaf, uid, gid));
-    changeModeAt(parent, place.leaf, this.#modeOf(entry));
+    this.#metadata.setOwner(entry, (uid, gid) => changeOwnerAt(parent, place.leaf, uid, gid));
+    changeModeAt(parent, place.leaf, this.#metadata.modeOf(entry));
     setTimesAt(parent, place.leaf, entry.mtime);
   }
 
@@ -241,39 +218,6 @@ export class LayerWriter implements TarSink {
     const result = this.#tree.make(place, make);
     if (result === -ENOENT) throw corruptArchive(`${shown(entry.name)} links to what is gone`);
     if (result < 0) throw failed(-result, "make", entry.name);
-  }
-
-  /** @returns whether the owner was set, which clears setuid and setgid */
-  #owner(
-    { uid, gid, name }: TarEntry,
-    change: (uid: number, gid: number) => number,
-    always = false,
-  ): boolean {
-    const isRoots = uid === 0 && gid === 0;
-    if (isRoots && !always) return false;
-    if (this.#options.ids === "single") {
-      if (!isRoots) this.counts.ownersLost = true;
-      return false;
-    }
-    const result = change(uid, gid);
-    if (result === -EINVAL) throw unmapped(uid, gid, name);
-    if (result < 0) throw failed(-result, "set the owner of", name);
-    return true;
-  }
-
-  /** A program that ran as a user we do not have must not run as root instead. */
-  #modeOf({ mode, uid, gid }: TarEntry): number {
-    if (this.#options.ids === "full") return mode;
-    return mode & (uid === 0 ? ~0 : ~0o4000) & (gid === 0 ? ~0 : ~0o2000);
-  }
-
-  #attributes(fd: number, entry: TarEntry): void {
-    for (const { name, value } of entry.xattrs) {
-      const result = isAllowedAttribute(name) ? setAttribute(fd, name, value) : -EPERM;
-      if (result === 0) continue;
-      if (!NOT_KEPT.has(-result)) throw failed(-result, "set an attribute of", entry.name);
-      this.counts.skippedXattrs++;
-    }
   }
 
   #hide(whiteout: Whiteout): void {
@@ -295,25 +239,14 @@ export class LayerWriter implements TarSink {
     this.#tree.hideBelow(directory);
   }
 
-  #forgetTimes(path: ByteString): void {
-    for (const key of this.#times.keys()) {
-      if (key === path || key.startsWith(`${path}/`)) this.#times.delete(key);
+  #forget(path: ByteString): void {
+    for (const key of this.#directories.keys()) {
+      if (key === path || key.startsWith(`${path}/`)) this.#directories.delete(key);
     }
   }
 }
 
-/** Refusals that mean "this file system, or this user, cannot have the attribute". */
-const NOT_KEPT = new Set([EPERM, EINVAL, ENODATA, EOPNOTSUPP]);
-
 const LIMIT_HINT = "raise TSBOX_MAX_LAYER_BYTES or TSBOX_MAX_LAYER_FILES if you trust the image";
-
-function unmapped(uid: number, gid: number, name: ByteString): TsboxError {
-  return new TsboxError(
-    "unsupported",
-    `Cannot unpack the layer: ${shown(name)} belongs to ${uid}:${gid}, which is not mapped`,
-    { hint: "give the user more subordinate ids in /etc/subuid and /etc/subgid" },
-  );
-}
 
 function noWhiteout(result: number, place: Place): TsboxError {
   const cause = failed(-result, "hide", pathOf(place));
