@@ -58,6 +58,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Show the tsbox version information",
     load: () => import("./commands/version.ts").then((module) => module.command),
   },
+  {
+    paths: ["doctor"],
+    summary: "Check what rootless containers need of this host",
+    load: () => import("./commands/doctor.ts").then((module) => module.command),
+  },
 ];
 
 /** The command the words begin with, and how many of them name it. */

@@ -9,6 +9,7 @@ const COMMON = ["run", "ps", "pull", "images", "version", "info"];
 const GROUPS: Record<string, string> = {
   container: "Manage containers",
   image: "Manage images",
+  system: "Manage tsbox",
 };
 
 /** The text of `tsbox help WORDS`. Throws UsageError for a topic there is not. */

@@ -182,7 +182,20 @@ test("info counts containers and images and names the driver that works here", a
 
 test("help lists every command, and each one's own help names its aliases", async () => {
   const { out } = await run("help");
-  for (const name of ["images", "info", "inspect", "ps", "rm", "rmi", "version"]) {
+  for (
+    const name of [
+      "doctor",
+      "images",
+      "info",
+      "inspect",
+      "ps",
+      "pull",
+      "rm",
+      "rmi",
+      "run",
+      "version",
+    ]
+  ) {
     expect(out).toMatch(new RegExp(`^ {2}${name} +\\S`, "m"));
   }
   expect((await run("rm", "--help")).out).toContain(
