@@ -1,4 +1,5 @@
 import { messageOf, TsboxError } from "../errors.ts";
+import { printable } from "./format/printable.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The interrupted command's status: 128 + SIGINT, as a shell sees it. */
@@ -10,7 +11,8 @@ export function errorText(thrown: unknown): string {
   if (!(thrown instanceof TsboxError)) return `tsbox: internal error: ${messageOf(thrown)}\n`;
   const stage = thrown.stage === undefined ? "" : ` (stage: ${thrown.stage})`;
   const hint = thrown.hint === undefined ? "" : `; ${thrown.hint}`;
-  return `tsbox: ${thrown.message}${stage}${hint}\n`;
+  // A registry or an image may have chosen parts of it.
+  return `tsbox: ${printable(thrown.message)}${stage}${hint}\n`;
 }
 
 /** The exit status for an error: `run` keeps 125, 126 and 127 apart, the others fail with 1. */

@@ -1,5 +1,7 @@
 /** Takes the files of a removed image out of the store, as far as no other image needs them. */
 import { renameSync, unlinkSync } from "node:fs";
+import { isDigest } from "../oci/digest.ts";
+import { blobPath } from "./content_store.ts";
 import { listImages, type StoredImage } from "./image_index.ts";
 import { layerHome } from "./layers.ts";
 import { storePaths } from "./layout.ts";
@@ -35,18 +37,19 @@ export async function detachImageFiles(
       const tree = `${paths.tmp}/layer-${chainID.slice(chainID.indexOf(":") + 1)}`;
       return gone(() => renameSync(layerHome(dataRoot, chainID), tree)) ? [] : [tree];
     });
-    removeBlobs(paths.blobs, image, others);
+    removeBlobs(dataRoot, image, others);
     return { chainIDs, trees };
   } finally {
     lock.release();
   }
 }
 
-function removeBlobs(folder: string, image: StoredImage, others: readonly StoredImage[]): void {
+function removeBlobs(dataRoot: string, image: StoredImage, others: readonly StoredImage[]): void {
   const needed = new Set(others.flatMap(blobsOf));
   for (const digest of new Set(blobsOf(image))) {
-    if (needed.has(digest)) continue;
-    gone(() => unlinkSync(`${folder}/${digest.slice(digest.indexOf(":") + 1)}`));
+    if (!needed.has(digest) && isDigest(digest)) {
+      gone(() => unlinkSync(blobPath(dataRoot, digest)));
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { IMAGE_FILTERS, imageSummaries } from "../../engine/images.ts";
 import { ago, goTime, humanSize } from "../../engine/units.ts";
 import type { Command } from "../command.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import { printFormatted } from "../format/print_formatted.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
 
 const NONE = "<none>";
@@ -56,7 +57,7 @@ export const command: Command = {
     const withDigest = options.digests || Boolean(output.format?.includes(".Digest"));
     const rows = images.flatMap((image) => imageRows(image, { ...options, digests: withDigest }));
     const shown = output.quiet ? uniqueIds(rows) : rows;
-    io.out(formatRows(shown, layout(options.digests), output));
+    printFormatted(io, formatRows(shown, layout(options.digests), output));
     return Promise.resolve(0);
   },
 };

@@ -3,6 +3,7 @@ import type { EngineContext } from "../../engine/context.ts";
 import { inspectObject, type ObjectType } from "../../engine/inspect.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
+import { printFormatted } from "../format/print_formatted.ts";
 import { compileTemplate } from "../format/template.ts";
 import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
@@ -76,7 +77,7 @@ function inspectAll(line: ParsedLine, io: CliIo, context: EngineContext, type: O
       errors += errorText(thrown);
     }
   }
-  io.out(formatted(found, line.flags.last("format")));
+  printFormatted(io, formatted(found, line.flags.last("format")));
   if (errors !== "") io.err(errors);
   return errors === "" ? 0 : 1;
 }

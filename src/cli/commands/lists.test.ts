@@ -13,7 +13,9 @@ import {
 
 let home = "";
 let store = "";
+let printed = "";
 beforeEach(() => {
+  printed = "";
   home = mkdtempSync(`${tmpdir()}/lists-`);
   store = `${home}/tsbox`;
 });
@@ -217,4 +219,13 @@ test("ps does not show what a killed `run --rm` has left, but clears it away", a
 test("flags docker has and tsbox has not are refused by name", async () => {
   expect(await failure("ps", "--size")).toContain("--size is not supported by tsbox yet");
   expect(await failure("images", "--tree")).toContain("--tree is not supported by tsbox yet");
+});
+
+test("a label cannot speak to the user's terminal, but comes out of a pipe as it is", async () => {
+  storeContainer(store, "evil", exitedState(0), { labels: { a: "\x1b[2J" } }).lock.release();
+  const argv = ["ps", "-a", "--format", "{{.Labels}}"];
+  expect(await out(...argv)).toBe("a=\x1b[2J\n");
+  expect((await commandLine(home, argv, { isTty: () => true, out: (text) => printed += text })).err)
+    .toBe("");
+  expect(printed).toBe("a=\\x1b[2J\n");
 });

@@ -11,6 +11,7 @@ import { scanContainers } from "../../storage/containers.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import { printFormatted } from "../format/print_formatted.ts";
 import type { ParsedLine } from "../parse.ts";
 import { badValue } from "../usage_error.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
@@ -72,7 +73,10 @@ export const command: Command = {
       ...(last !== undefined && { last }),
     });
     const full = flags.on("no-trunc");
-    io.out(formatRows(containers.map((c) => containerRow(c, full)), LAYOUT, outputOptions(line)));
+    printFormatted(
+      io,
+      formatRows(containers.map((c) => containerRow(c, full)), LAYOUT, outputOptions(line)),
+    );
     await sweepContainers(context, io.self, scan);
     return 0;
   },
