@@ -28,6 +28,8 @@ export function diagnose(context: EngineContext): Finding[] {
   const kernel = readKernelFacts();
   const namespaces = judgeUserNamespaces(readNamespaceFacts());
   const folders = makeFolders(context);
+  // Without a namespace the store's file system cannot be tried, and is not to blame.
+  const store = namespaces.status === "ok" ? storeFindings : () => [];
   const ids = readIdFacts(caller, context.runtimeDir);
   const network = readNetworkFacts(env["PATH"]);
   return [
@@ -36,7 +38,7 @@ export function diagnose(context: EngineContext): Finding[] {
     namespaces,
     judgeIds(ids),
     judgeHelpers(ids),
-    ...(folders === undefined ? storeFindings(context) : [folders]),
+    ...(folders === undefined ? store(context) : [folders]),
     judgeCgroups(readCgroupFacts()),
     judgeNetworkTools(network),
     judgeTun(network),

@@ -11,20 +11,20 @@ test("a helper is ready when it has written, and what it said is kept", () => {
   const helper = shell("echo one >&2; echo ready; echo two >&2; sleep 60");
   expect(helper.ready()).toBe(true);
   expect(helper.messages()).toStartWith("one\n");
-  helper.stop();
+  helper.stop({ wait: true });
 });
 
 test("a helper may tell on the descriptor that is usually its input", () => {
   const helper = shell("echo ready >&0; sleep 60", 0);
   expect(helper.ready()).toBe(true);
-  helper.stop();
+  helper.stop({ wait: true });
 });
 
 test("a helper that ends before it is ready is not ready", () => {
   const helper = shell("echo no tun >&2; exit 1");
   expect(helper.ready()).toBe(false);
   expect(helper.messages()).toBe("no tun\n");
-  helper.stop();
+  helper.stop({ wait: true });
 });
 
 test("a helper has no descriptor of ours and none of our environment", () => {
@@ -35,7 +35,7 @@ test("a helper has no descriptor of ours and none of our environment", () => {
   const open = helper.messages().split("\n").filter((line) => /^\d+$/.test(line));
   expect(open).toEqual(["0", "1", "2", "3"]);
   expect(helper.messages()).not.toMatch(/HOME|XDG|USER/);
-  helper.stop();
+  helper.stop({ wait: true });
   expect(ours.read).toBeGreaterThan(2);
 });
 
@@ -47,7 +47,7 @@ test("much that a helper says after it was ready does not stop it", () => {
   const end = Date.now() + 4000;
   while (helper.size() < 300_000 && Date.now() < end) Bun.sleepSync(20);
   expect(helper.size()).toBeGreaterThan(300_000);
-  helper.stop();
+  helper.stop({ wait: true });
 });
 
 test("a helper dies with the process that started it, however that ended", async () => {

@@ -78,12 +78,16 @@ export class Helper {
     return text.toString("utf8", 0, length);
   }
 
-  /** Ends the program and waits for it; a second call does nothing. */
-  stop(): void {
+  /**
+   * Ends the program; a second call does nothing.
+   * @param wait until it is gone, and its ports are free: some tens of milliseconds, in which the kernel
+   * takes its network device apart. Else it remains a zombie for as long as we live.
+   */
+  stop({ wait }: { wait: boolean }): void {
     if (!this.#running) return;
     this.#running = false;
     sendSignal(this.#pid, SIGKILL);
-    waitBlocking(this.#pid);
+    if (wait) waitBlocking(this.#pid);
     closeSync(this.#ready);
     closeSync(this.#messages);
   }

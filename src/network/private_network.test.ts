@@ -135,7 +135,7 @@ for (const tool of ["pasta", "slirp4netns"]) {
 
   test(`${tool}: the program ends when told, and its ports are free then`, async () => {
     const { network, ports } = await connect(tool, [mapping({ hostIp: "127.0.0.1" })]);
-    const running = () => childrenOf(process.pid).filter((pid) => commandOf(pid).includes(tool));
+    const running = () => childrenOf(process.pid).filter((pid) => isAlive(pid, tool));
     expect(running()).toHaveLength(1);
     expect(() => planNetwork({ publish: ports, searchPath: undefined })).toThrow(
       `Bind for 127.0.0.1:${ports[0]?.hostPort} failed: port is already allocated`,
@@ -152,9 +152,19 @@ function childrenOf(pid: number): number[] {
   return stdout.toString().split("\n").filter(Boolean).map(Number);
 }
 
-function commandOf(pid: number): string {
-  return Bun.spawnSync(["ps", "-o", "args=", "-p", String(pid)]).stdout.toString();
+/** Whether a process runs the tool; what was stopped without waiting stays as `[tool] <defunct>`. */
+function isAlive(pid: number, tool: string): boolean {
+  const command = Bun.spawnSync(["ps", "-o", "args=", "-p", String(pid)]).stdout.toString();
+  return command.includes(tool) && !command.includes("<defunct>");
 }
+
+test("pasta: on a host without a route the container starts offline, with a warning", () => {
+  const program = join(import.meta.dir, "../../tests/programs/connect_offline.ts");
+  const done = Bun.spawnSync(["unshare", "-Urn", process.execPath, program]);
+  expect(done.stdout.toString() + done.stderr.toString()).toBe(
+    "the host has no route to any network: the container is offline\n",
+  );
+});
 
 test("pasta: an IPv6 address of the host can be published", async () => {
   const { waiting, ports } = await connect("pasta", [mapping({ hostIp: "::1" })]);

@@ -19,7 +19,7 @@ export interface NetworkConnection {
    * @throws TsboxError "host" or "unavailable" with what the program said
    */
   ready(): Promise<string | undefined>;
-  /** Ends the program and its ports; a second call does nothing. */
+  /** Ends the program; its ports are free then. A second call does nothing. */
   stop(): void;
 }
 
@@ -40,7 +40,7 @@ export function startNetwork(
 /** The program's end before it was ready: a warning when the host is merely offline. */
 function failed(plan: NetworkPlan, helper: Helper): string {
   const messages = helper.messages();
-  helper.stop();
+  helper.stop({ wait: true });
   if (isOffline(messages)) return offlineWarning(plan);
   throw explainHelper(plan.tool.name, messages);
 }
@@ -96,5 +96,5 @@ function start(plan: NetworkPlan, make: () => Helper): Helper {
 
 function stop(plan: NetworkPlan, helper: Helper): void {
   plan.held.release();
-  helper.stop();
+  helper.stop({ wait: plan.ports.length > 0 });
 }
