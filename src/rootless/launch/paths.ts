@@ -35,7 +35,13 @@ export function parentsOf(path: string): { parent: string; name: string }[] {
   return names.map((name, i) => ({ parent: `/${names.slice(0, i).join("/")}`, name }));
 }
 
-/** Makes the directory and its parents, each beneath a descriptor; what exists stays as it is. */
+/** Ops that {@link opMakeDirectories} takes for each part of a path. */
+const OPS_PER_DIRECTORY = 5;
+
+/**
+ * Makes the directory and its parents, each beneath a descriptor; what exists stays as it is. A link that
+ * leads nowhere is replaced: mkdir(2) does not follow it.
+ */
 function opMakeDirectories(program: Program, path: string): void {
   const { arena } = program;
   const parent = program.register();
@@ -43,8 +49,13 @@ function opMakeDirectories(program: Program, path: string): void {
   for (const step of parentsOf(path)) {
     opOpen(program, `open "${step.parent}" in the container`, step.parent, open);
     const what = `make "${step.name}" in "${step.parent}"`;
-    const args = [parent, arena.text(step.name), MKDIR_MODE];
-    program.op(what, "mkdirat", args, { ignore: true });
+    const name = arena.text(step.name);
+    program.op(`look for "${step.name}"`, "faccessat", [parent, name, 0], {
+      ignore: true,
+      skip: 2,
+    });
+    program.op(`replace "${step.name}"`, "unlinkat", [parent, name, 0], { ignore: true });
+    program.op(what, "mkdirat", [parent, name, MKDIR_MODE], { ignore: true });
     program.op("close a directory", "close", [parent]);
   }
 }
@@ -61,7 +72,7 @@ export function opEnsureDirectory(
 ): void {
   const resolve = plain ? RESOLVE.NO_SYMLINKS : 0;
   const open = { flags: O.PATH | O.DIRECTORY, resolve, into };
-  const steps = parentsOf(path).length * 3 + 1;
+  const steps = parentsOf(path).length * OPS_PER_DIRECTORY + 1;
   opOpen(program, `open "${path}"`, path, { ...open, ignore: true, skip: steps });
   opMakeDirectories(program, path);
   opOpen(program, `open "${path}" in the container`, path, open);
@@ -70,7 +81,7 @@ export function opEnsureDirectory(
 /** Opens a file of the container as a mount target, making it (and its directory) where it is missing. */
 export function opEnsureFile(program: Program, path: string, into: Register): void {
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-  const steps = parentsOf(folder).length * 3 + 3;
+  const steps = parentsOf(folder).length * OPS_PER_DIRECTORY + 3;
   opOpen(program, `open "${path}"`, path, { into, ignore: true, skip: steps });
   opMakeDirectories(program, folder);
   const flags = O.CREAT | O.RDONLY | O.NONBLOCK | O.NOCTTY;
