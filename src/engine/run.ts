@@ -25,6 +25,7 @@ import { openStore } from "../storage/layout.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { attach, type Session } from "./run/attach.ts";
+import { prepareBindSources } from "./run/bind_sources.ts";
 import { writeCidfile } from "./run/cidfile.ts";
 import { discardContainer } from "./run/discard.ts";
 import { writeEtcFiles } from "./run/etc.ts";
@@ -64,6 +65,7 @@ export async function run(
   context: EngineContext,
   host: RunHost,
 ): Promise<number> {
+  prepareBindSources(options.mounts);
   openStore(context.dataRoot);
   mkdirSync(context.runtimeDir, { recursive: true, mode: 0o700 });
   const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
