@@ -113,7 +113,7 @@ for (const tool of ["pasta", "slirp4netns"]) {
       const open = serve("0.0.0.0");
       const hidden = serve("127.0.0.1");
       const get = (url: string) =>
-        output(waiting.enter(`curl -s -m 2 --noproxy '*' ${url}; echo end`));
+        output(waiting.enter(`curl -s -m 1 --noproxy '*' ${url}; echo end`));
       expect(await get(`http://${ADDRESS}:${open}/`)).toBe("hello from the hostend\n");
       const router = dns.replace(/3$/, "2");
       for (const address of ["127.0.0.1", "[::1]", router, dns, ADDRESS]) {

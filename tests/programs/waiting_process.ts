@@ -1,5 +1,5 @@
 /** A process like a container's that waits for its network: in our user namespace and a network of its own. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Arena } from "../../src/ffi/arena.ts";
@@ -17,6 +17,21 @@ export interface WaitingProcess {
   /** Runs a shell command in its namespaces. */
   enter(command: string): Bun.Subprocess<"ignore", "pipe", "pipe">;
   end(): void;
+}
+
+function networkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Servers that were started beside it, and their children. */
+function sharing(pid: number): number[] {
+  const network = networkOf(pid);
+  const others = readdirSync("/proc").map(Number).filter((other) => other > 0 && other !== pid);
+  return others.filter((other) => network !== undefined && networkOf(other) === network);
 }
 
 /** Makes one; it sleeps for a minute. */
@@ -46,6 +61,7 @@ export function waitingProcess(): WaitingProcess {
         { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
       ),
     end() {
+      for (const other of sharing(pid)) sendSignal(other, 9);
       for (const process of [pid, keeper]) if (sendSignal(process, 9)) waitBlocking(process);
       rmSync(folder, { recursive: true });
     },
