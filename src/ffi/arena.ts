@@ -6,7 +6,7 @@
  * (bytes that will stand at a chosen address in another program, see elf.ts).
  */
 import { TsboxError } from "../errors.ts";
-import { nulTerminated, sys, view } from "./libc.ts";
+import { refuseNul, sys, view } from "./libc.ts";
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
@@ -14,39 +14,40 @@ const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 /** The default size of an arena: arguments and environment of a container fit many times over. */
 const CAPACITY = 8 << 20;
 
+/** What an image starts with; it grows as it is filled. */
+const IMAGE_CAPACITY = 32 << 10;
+const MAX_IMAGE_CAPACITY = 4 << 20;
+const WORD = 0x100000000;
+
+const encoder = new TextEncoder();
+
 /** Grow-only memory with stable addresses. */
 export class Arena {
   /** Address of the first byte. */
   readonly base: number;
-  readonly #bytes: Uint8Array;
-  readonly #words: Uint32Array;
-  readonly #texts = new Map<number, string>();
+  readonly #live: boolean;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #words: Uint32Array;
+  readonly #texts = new Map<string, number>();
   #used = 0;
 
-  constructor(base: number, bytes: Uint8Array<ArrayBuffer>) {
+  private constructor(base: number, bytes: Uint8Array<ArrayBuffer>, live: boolean) {
     this.base = base;
+    this.#live = live;
     this.#bytes = bytes;
-    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
+    this.#words = wordsOf(bytes);
   }
 
   /** Memory of this process; pages cost nothing until they are written. */
   static live(): Arena {
-    const at = sys(
-      "map memory",
-      "mmap",
-      0,
-      CAPACITY,
-      PROT_READ_WRITE,
-      MAP_PRIVATE_ANONYMOUS_NORESERVE,
-      -1,
-      0,
-    );
-    return new Arena(at, view(at, CAPACITY));
+    const flags = MAP_PRIVATE_ANONYMOUS_NORESERVE;
+    const at = sys("map memory", "mmap", 0, CAPACITY, PROT_READ_WRITE, flags, -1, 0);
+    return new Arena(at, view(at, CAPACITY), true);
   }
 
   /** Memory that will be loaded at `base`, a multiple of 8, by another program. */
   static image(base: number): Arena {
-    return new Arena(base, new Uint8Array(1 << 20));
+    return new Arena(base, new Uint8Array(IMAGE_CAPACITY), false);
   }
 
   /** The bytes used so far. */
@@ -54,16 +55,28 @@ export class Arena {
     return this.#bytes.subarray(0, this.#used);
   }
 
-  /** Reserves `size` zero bytes, aligned to 8; returns their address. */
-  reserve(size: number): number {
-    const at = this.#used;
-    this.#used += (size + 7) & ~7;
-    if (this.#used > this.#bytes.length) {
+  /** Makes sure that `size` more bytes are there. */
+  #need(size: number): void {
+    const wanted = this.#used + size;
+    if (wanted <= this.#bytes.length) return;
+    if (this.#live || wanted > MAX_IMAGE_CAPACITY) {
       throw new TsboxError(
         "limit-exceeded",
         "Cannot start the process: its arguments and environment are too large",
       );
     }
+    const larger = new Uint8Array(Math.max(wanted, this.#bytes.length * 2));
+    larger.set(this.contents());
+    this.#bytes = larger;
+    this.#words = wordsOf(larger);
+  }
+
+  /** Reserves `size` zero bytes, aligned to 8; returns their address. */
+  reserve(size: number): number {
+    const at = this.#used;
+    const rounded = (size + 7) & ~7;
+    this.#need(rounded);
+    this.#used = at + rounded;
     return this.base + at;
   }
 
@@ -74,36 +87,51 @@ export class Arena {
     return at;
   }
 
-  /** Copies `text` with a NUL behind it; returns its address. Equal texts share one. */
+  /** Copies `text` with a NUL behind it; returns its address. Equal texts share one, so it must not be written to. */
   text(text: string): number {
-    const at = this.put(nulTerminated(text));
-    this.#texts.set(at, text);
-    return at;
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    refuseNul(text);
+    // UTF-8 takes at most three bytes for a unit of UTF-16; what is not written is zero.
+    this.#need(text.length * 3 + 8);
+    const at = this.#used;
+    const { written } = encoder.encodeInto(text, this.#bytes.subarray(at));
+    this.#used = at + ((written + 8) & ~7);
+    this.#texts.set(text, this.base + at);
+    return this.base + at;
   }
 
   /** Stores 64-bit words (negative numbers in two's complement); returns their address. */
   words(values: readonly number[]): number {
     const at = this.reserve(values.length * 8);
-    values.forEach((value, i) => this.setWord(at + i * 8, value));
+    for (let i = 0; i < values.length; i++) this.setWord(at + i * 8, values[i] ?? 0);
     return at;
   }
 
   /** A NULL-terminated array of C strings, as execve takes. */
   vector(texts: readonly string[]): number {
-    return this.words([...texts.map((text) => this.text(text)), 0]);
+    const addresses = texts.map((text) => this.text(text));
+    addresses.push(0);
+    return this.words(addresses);
   }
 
   /** Stores a 64-bit word at an address of this arena. */
   setWord(at: number, value: number): void {
     const index = (at - this.base) >>> 2;
-    this.#words[index] = value >>> 0;
-    this.#words[index + 1] = Math.floor(value / 0x100000000) >>> 0;
+    // An element of a Uint32Array takes a number modulo 2^32.
+    this.#words[index] = value;
+    this.#words[index + 1] = value >= 0 && value < WORD ? 0 : Math.floor(value / WORD);
+  }
+
+  /** Copies 32-bit halves of words to an address of this arena. */
+  setHalves(at: number, halves: Uint32Array): void {
+    this.#words.set(halves, (at - this.base) >>> 2);
   }
 
   /** The signed 64-bit word at an address of this arena. */
   word(at: number): number {
     const index = (at - this.base) >>> 2;
-    return (this.#words[index] ?? 0) + ((this.#words[index + 1] ?? 0) | 0) * 0x100000000;
+    return (this.#words[index] ?? 0) + ((this.#words[index + 1] ?? 0) | 0) * WORD;
   }
 
   /** A copy of `length` bytes at an address of this arena. */
@@ -113,6 +141,11 @@ export class Arena {
 
   /** The text stored at an address by {@link text}; for printing programs. */
   textAt(at: number): string | undefined {
-    return this.#texts.get(at);
+    for (const [text, address] of this.#texts) if (address === at) return text;
+    return undefined;
   }
+}
+
+function wordsOf(bytes: Uint8Array<ArrayBuffer>): Uint32Array {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
 }

@@ -6,7 +6,7 @@
  * user namespace is one too.
  */
 import { executorCode } from "./machine/executor_code.ts";
-import { ARCH, type Arch } from "./numbers.ts";
+import type { Arch } from "./numbers.ts";
 import type { Program } from "./program.ts";
 
 const CODE_ADDRESS = 0x400000;
@@ -37,8 +37,9 @@ function entryCode(arch: Arch, header: number): Uint8Array {
 }
 
 /** The program, whose arena is an image at {@link IMAGE_BASE}, as the bytes of an executable file. */
-export function toElf(program: Program, arch: Arch = ARCH): Uint8Array {
-  const header = program.seal(arch);
+export function toElf(program: Program): Uint8Array {
+  const { arch } = program;
+  const header = program.seal();
   const data = program.arena.contents();
   const entry = entryCode(arch, header);
   const code = executorCode(arch);

@@ -90,14 +90,18 @@ export function sys(
 const encoder = new TextEncoder();
 const kept: unknown[] = [];
 
+/** @throws TsboxError when the text cannot be a C string */
+export function refuseNul(text: string): void {
+  if (!text.includes("\0")) return;
+  throw new TsboxError(
+    "invalid-argument",
+    `Cannot pass ${JSON.stringify(text)} to the kernel: it contains a NUL byte`,
+  );
+}
+
 /** NUL-terminated bytes of `text`. @throws TsboxError when it contains a NUL byte itself */
 export function nulTerminated(text: string): Uint8Array {
-  if (text.includes("\0")) {
-    throw new TsboxError(
-      "invalid-argument",
-      `Cannot pass ${JSON.stringify(text)} to the kernel: it contains a NUL byte`,
-    );
-  }
+  refuseNul(text);
   return encoder.encode(`${text}\0`);
 }
 

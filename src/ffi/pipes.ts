@@ -3,6 +3,7 @@ import { O } from "./constants.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
 
 const F_SETFL = 4;
+const F_SETPIPE_SZ = 1031;
 const EINTR = 4;
 const EAGAIN = 11;
 const EPIPE = 32;
@@ -10,6 +11,11 @@ const EPIPE = 32;
 /** Makes reads and writes of a pipe's end return instead of wait; the other end is not changed. */
 export function setNonBlocking(fd: number): void {
   sys("make a pipe not wait", "fcntl", fd, F_SETFL, O.NONBLOCK);
+}
+
+/** Asks for a pipe that holds so many bytes; it stays as it is where the kernel's limits forbid that. */
+export function setPipeSize(fd: number, bytes: number): void {
+  raw("fcntl", fd, F_SETPIPE_SZ, bytes);
 }
 
 /** What a pipe holds now: a number of bytes, 0 at its end, undefined when nothing has come yet. @throws SyscallError */

@@ -94,6 +94,14 @@ test("a zero result fails where zero is wrong, and a success can skip ops", () =
   expect(program.failure()?.op.what).toBe("want a number again");
 });
 
+test("a call that fails because something is missing can be passed over, other failures not", () => {
+  const program = cloned();
+  program.op("enter", "chdir", [program.arena.text("/nowhere")], { missing: true });
+  program.op("enter a file", "chdir", [program.arena.text("/etc/passwd")], { missing: true });
+  expect(finished(program)).toBe(125 << 8);
+  expect(program.failure()).toMatchObject({ index: 2, errno: 20 });
+});
+
 test("a fork that fails returns to the caller", () => {
   const program = new Program(Arena.live());
   program.op("clone", "clone3", [program.arena.words([0]), 88], { fork: "return" });
@@ -109,9 +117,9 @@ test("a fork that fails in a child ends that child", () => {
 });
 
 function elfOf(arch: Arch, build: (program: Program) => void): Uint8Array {
-  const program = new Program(Arena.image(IMAGE_BASE));
+  const program = new Program(Arena.image(IMAGE_BASE), arch);
   build(program);
-  return toElf(program, arch);
+  return toElf(program);
 }
 
 function runElf(arch: Arch, file: Uint8Array): { code: number; out: string } {

@@ -10,7 +10,22 @@ import type { SyscallName } from "./numbers.ts";
 import { ARCH, type Arch, numbersOf } from "./numbers.ts";
 
 const OP_SIZE = 80;
-const FLAG = { FORK: 1, IGNORE: 2, NONZERO: 4, EXIT: 8, STOP: 16, INDIRECT: 0x100 } as const;
+/** 32-bit halves of an op. */
+const OP_HALVES = OP_SIZE / 4;
+/** Where in an op they are. */
+const AT = { ARGS: 2, FLAGS: 14, INTO: 16 } as const;
+const FLAG = {
+  FORK: 1,
+  IGNORE: 2,
+  NONZERO: 4,
+  EXIT: 8,
+  STOP: 16,
+  MISSING: 32,
+  INDIRECT: 0x100,
+} as const;
+const WORD = 0x100000000;
+const NO_ARGS: readonly Arg[] = [];
+const NO_OPTIONS: OpOptions = {};
 const HEADER = { FIRST: 0, FAILED_OP: 8, FAILED_RESULT: 16, HANDLER: 24, SIZE: 32 } as const;
 
 /** A place for the result of one call that later calls take as an argument. */
@@ -25,6 +40,8 @@ export type Arg = number | Register;
 export interface OpOptions {
   /** Go on when the call fails. */
   ignore?: boolean;
+  /** Go on when it fails because something is not there (ENOENT). */
+  missing?: boolean;
   /** A result of zero is a failure too. */
   nonzero?: boolean;
   /** The call makes a child, which runs what follows; `exit`: the parent ends, else it returns. */
@@ -59,20 +76,55 @@ export class Program {
   static readonly OP_SIZE = OP_SIZE;
   /** Where in it the result is. */
   static readonly RESULT_OFFSET = 72;
+
   readonly arena: Arena;
+  readonly arch: Arch;
   readonly ops: Op[] = [];
   /** Address of the header; known from the start so that ops may point at it. */
   readonly header: number;
+  readonly #numbers: Readonly<Record<SyscallName, number>>;
+  #halves = new Uint32Array(128 * OP_HALVES);
   #handlerFrom: number | undefined;
+  #table = 0;
+  #written = 0;
 
-  constructor(arena: Arena) {
+  /** @param room ops that fit into a program which goes on after it was started, see {@link extend} */
+  constructor(arena: Arena, arch: Arch = ARCH, room = 0) {
     this.arena = arena;
+    this.arch = arch;
     this.header = arena.reserve(HEADER.SIZE);
+    this.#numbers = numbersOf(arch);
+    if (room > 0) this.#table = arena.reserve(room * OP_SIZE);
   }
 
   /** Appends a call. */
-  op(what: string, call: SyscallName, args: readonly Arg[] = [], options: OpOptions = {}): void {
-    this.ops.push({ what, call, args, options });
+  op(
+    what: string,
+    call: SyscallName,
+    args: readonly Arg[] = NO_ARGS,
+    options: OpOptions = NO_OPTIONS,
+  ): void {
+    const at = this.ops.push({ what, call, args, options }) * OP_HALVES - OP_HALVES;
+    if (at + OP_HALVES > this.#halves.length) this.#grow();
+    const halves = this.#halves;
+    halves[at] = this.#numbers[call];
+    let flags = options === NO_OPTIONS ? 0 : flagsOf(options);
+    for (let i = 0; i < args.length; i++) {
+      let arg = args[i] ?? 0;
+      if (typeof arg !== "number") {
+        flags += FLAG.INDIRECT << i;
+        arg = arg.register;
+      }
+      setHalves(halves, at + AT.ARGS + i * 2, arg);
+    }
+    halves[at + AT.FLAGS] = flags;
+    if (options.into !== undefined) setHalves(halves, at + AT.INTO, options.into.register);
+  }
+
+  #grow(): void {
+    const larger = new Uint32Array(this.#halves.length * 2);
+    larger.set(this.#halves);
+    this.#halves = larger;
   }
 
   /** A new register. */
@@ -85,27 +137,26 @@ export class Program {
     this.#handlerFrom = this.ops.length;
   }
 
-  /** Writes the ops into the arena, for an architecture; returns the header's address. */
-  seal(arch: Arch = ARCH): number {
-    const numbers = numbersOf(arch);
-    const table = this.arena.reserve(this.ops.length * OP_SIZE);
-    this.ops.forEach((op, i) => this.#write(table + i * OP_SIZE, op, numbers[op.call]));
-    this.arena.setWord(this.header + HEADER.FIRST, table);
+  /** Writes the ops into the arena; returns the header's address. */
+  seal(): number {
+    if (this.#table === 0) this.#table = this.arena.reserve(this.ops.length * OP_SIZE);
+    this.extend();
+    this.arena.setWord(this.header + HEADER.FIRST, this.#table);
     if (this.#handlerFrom !== undefined) {
-      this.arena.setWord(this.header + HEADER.HANDLER, table + this.#handlerFrom * OP_SIZE);
+      this.arena.setWord(this.header + HEADER.HANDLER, this.#table + this.#handlerFrom * OP_SIZE);
     }
     return this.header;
   }
 
-  #write(at: number, op: Op, number: number): void {
-    let flags = flagsOf(op.options);
-    this.arena.setWord(at, number);
-    op.args.forEach((arg, i) => {
-      if (typeof arg !== "number") flags += FLAG.INDIRECT << i;
-      this.arena.setWord(at + 8 + i * 8, typeof arg === "number" ? arg : arg.register);
-    });
-    this.arena.setWord(at + 56, flags);
-    this.arena.setWord(at + 64, op.options.into?.register ?? 0);
+  /**
+   * Writes the ops that were appended since: for a program with `room` whose child is waiting, in the
+   * last op that was written, for a word that the rest is there.
+   */
+  extend(): void {
+    const [from, to] = [this.#written, this.ops.length];
+    const halves = this.#halves.subarray(from * OP_HALVES, to * OP_HALVES);
+    this.arena.setHalves(this.#table + from * OP_SIZE, halves);
+    this.#written = to;
   }
 
   /** The op that failed in a run, if one did. For a live arena, once the child has ended. */
@@ -133,6 +184,7 @@ export class Program {
     const notes = [
       ...(index === this.#handlerFrom ? ["on failure"] : []),
       ...(op.options.ignore ? ["may fail"] : []),
+      ...(op.options.missing ? ["may be missing"] : []),
       ...(op.options.fork ? ["child continues"] : []),
       ...(op.options.skip ? [`if ok skip ${op.options.skip}`] : []),
     ];
@@ -156,6 +208,13 @@ export class Program {
 function flagsOf(options: OpOptions): number {
   return (options.fork ? FLAG.FORK : 0) | (options.fork === "exit" ? FLAG.EXIT : 0) |
     (options.ignore ? FLAG.IGNORE : 0) |
+    (options.missing ? FLAG.MISSING : 0) |
     (options.nonzero ? FLAG.NONZERO : 0) | (options.stop ? FLAG.STOP : 0) |
     ((options.skip ?? 0) << 16);
+}
+
+/** Stores a 64-bit word as two halves; an element of a Uint32Array takes a number modulo 2^32. */
+function setHalves(halves: Uint32Array, at: number, value: number): void {
+  halves[at] = value;
+  if (value < 0 || value >= WORD) halves[at + 1] = Math.floor(value / WORD);
 }

@@ -58,6 +58,9 @@ advance:
 	b	next
 negative:
 	tbnz	x9, #1, advance         // IGNORE
+	tbz	x9, #5, failed          // MISSING
+	cmn	x0, #2                  // ENOENT
+	b.eq	advance
 failed:
 	str	x21, [x20, #8]
 	str	x0, [x20, #16]

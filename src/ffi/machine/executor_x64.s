@@ -9,6 +9,7 @@
 #        4 NONZERO    a result of 0 is a failure
 #        8 EXIT       the parent of a FORK exits with 0 instead of leaving
 #       16 STOP       leave after this op
+#       32 MISSING    -ENOENT is not a failure
 #       0x100 << k    argument k is the address of the argument (a result stored by an earlier op)
 #       bits 16..23   after a success, skip this many ops
 #
@@ -90,6 +91,10 @@ advance:
 negative:
 	test	cl, 2                   # IGNORE
 	jnz	advance
+	test	cl, 32                  # MISSING
+	jz	failed
+	cmp	rax, -2                 # ENOENT
+	je	advance
 failed:
 	mov	[r12+8], r13
 	mov	[r12+16], rax
