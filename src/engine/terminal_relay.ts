@@ -1,8 +1,8 @@
 /** `run -t`: the user's terminal on one side, the master of the container's on the other. */
 import { closeSync } from "node:fs";
-import { address, raw } from "../ffi/libc.ts";
-import { isReadable, isWritable, setNonBlocking } from "../ffi/readiness.ts";
+import { isReadable, setNonBlocking } from "../ffi/readiness.ts";
 import { isTerminal, setWindowSize, windowSize } from "../ffi/terminal.ts";
+import { deliver, type Sink } from "./deliver.ts";
 import { holdRaw } from "./raw_terminal.ts";
 
 /** What is connected with what. */
@@ -30,38 +30,8 @@ export interface TerminalRelay {
   restore(): void;
 }
 
-const EINTR = 4;
-const EAGAIN = 11;
-/** A piece that is taken whole when poll(2) says "writable", also by a blocking pipe (PIPE_BUF). */
-const PIECE = 4096;
-/** Milliseconds between attempts while the other side takes nothing. */
-const FULL_WAIT = 2;
 /** Milliseconds without output after which an ended container has nothing more to say. */
 const SILENCE = 20;
-
-/** Where bytes go. A descriptor number may be someone else's once it is closed. */
-interface Sink {
-  fd: number;
-  open: boolean;
-}
-
-/**
- * Writes all bytes in order without ever blocking this thread: while a paste waits for the container
- * to read, its output must flow on, or both would wait for each other. False when nobody reads any more.
- */
-async function deliver(sink: Sink, bytes: Uint8Array): Promise<boolean> {
-  let rest = bytes;
-  while (rest.length > 0) {
-    if (!sink.open) return false;
-    const taken = isWritable(sink.fd)
-      ? raw("write", sink.fd, address(rest), Math.min(rest.length, PIECE))
-      : -EAGAIN;
-    if (taken >= 0) rest = rest.subarray(taken);
-    else if (taken === -EAGAIN) await Bun.sleep(FULL_WAIT);
-    else if (taken !== -EINTR) return false;
-  }
-  return true;
-}
 
 interface Source {
   read(): Promise<{ value?: Uint8Array | undefined }>;
@@ -84,7 +54,8 @@ async function copy(source: Source, sink: Sink, idle: (since: number) => void): 
     const { value } = await source.read().catch(() => ({ value: undefined }));
     if (value === undefined) return true;
     idle(Infinity);
-    if (!await deliver(sink, value)) return false;
+    // While a paste waits for the container to read, its output flows on, or both would wait for each other.
+    if (await deliver(sink, value) !== 0) return false;
     idle(performance.now());
   }
 }

@@ -1,5 +1,6 @@
 /** What connects a container with the user: a terminal, or three streams, and signals. */
 import type { RunOptions } from "../../container/run_options.ts";
+import { errnoName } from "../../ffi/errno.ts";
 import { isTerminal, windowSize } from "../../ffi/terminal.ts";
 import type { Running } from "../../rootless/launch.ts";
 import { TsboxError } from "../../errors.ts";
@@ -13,10 +14,10 @@ export interface Session {
   descriptors: readonly [number, number, number];
   /** The container gets a terminal of this size in their place. */
   terminal?: { rows: number; columns: number } | undefined;
-  /** The container was not started. */
+  /** Closes everything, unless the container was started. */
   abandon(): void;
-  /** Serves the container until it has ended and all it wrote is delivered. */
-  run(running: Running): Promise<void>;
+  /** Serves the container until it has ended; resolves to whether all that it wrote is delivered. */
+  run(running: Running): Promise<boolean>;
 }
 
 /** Docker's size where nobody has a terminal. */
@@ -37,8 +38,12 @@ function streamSession(options: RunOptions, host: RunHost): Session {
       const delivered = stdio.started();
       await running.ended;
       stdio.drain();
-      await delivered;
+      const errno = await delivered;
       signals.stop();
+      if (errno !== 0) {
+        host.notice(`tsbox: Cannot write the container's output: ${errnoName(errno)}`);
+      }
+      return errno === 0;
     },
   };
 }
@@ -66,7 +71,7 @@ function terminalSession(options: RunOptions): Session {
       try {
         await running.ended;
         relay.drain();
-        await relay.finished;
+        return await relay.finished === "delivered";
       } finally {
         relay.restore();
       }

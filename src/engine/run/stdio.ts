@@ -12,16 +12,16 @@ import { pipe } from "../../ffi/process.ts";
 export interface ContainerStdio {
   /** For 0, 1 and 2 of the container. */
   descriptors: readonly [number, number, number];
-  /** To be called when the container has been started: closes our copies of its ends and starts copying. */
-  started(): Promise<CopyOutcome>;
-  /** To be called in place of `started`. */
+  /**
+   * To be called when the container has been started: closes our copies of its ends and starts copying.
+   * Resolves to 0 when all is delivered, or to the errno of the first write that failed.
+   */
+  started(): Promise<number>;
+  /** Closes everything, unless the container was started. */
   abandoned(): void;
   /** The container's process has ended: what it wrote is still delivered, its input stops. */
   drain(): void;
 }
-
-/** `closed`: nobody reads our standard output any more. */
-export type CopyOutcome = "delivered" | "closed";
 
 interface Copy {
   /** Our end. */
@@ -68,17 +68,21 @@ export function containerStdio(interactive: boolean): ContainerStdio {
   };
   const descriptors = [input(), output(1), output(2)] as const;
   let drain = () => {};
+  let given = false;
   return {
     descriptors,
     async started() {
+      given = true;
       for (const fd of toClose) closeSync(fd);
-      if (copies.length === 0) return "delivered";
+      if (copies.length === 0) return 0;
       const { copyStreams } = await import("./copy_streams.ts");
       const running = copyStreams(copies);
       drain = running.drain;
       return await running.finished;
     },
     abandoned() {
+      if (given) return;
+      given = true;
       for (const fd of [...toClose, ...copies.map(({ ours }) => ours)]) closeSync(fd);
     },
     drain: () => drain(),

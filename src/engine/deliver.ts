@@ -1,0 +1,42 @@
+/** Writing to descriptors that may be slow to take, without ever blocking this thread. */
+import { address, raw } from "../ffi/libc.ts";
+import { isWritable } from "../ffi/readiness.ts";
+
+const EINTR = 4;
+const EAGAIN = 11;
+const EPIPE = 32;
+/** A piece that is taken whole when poll(2) says "writable", also by a blocking pipe (PIPE_BUF). */
+const PIECE = 4096;
+/** Milliseconds between attempts while the other side takes nothing: at first, and at most. */
+const WAIT = { first: 1, most: 32 } as const;
+
+/** Where bytes go. A descriptor number may be someone else's once it is closed. */
+export interface Sink {
+  fd: number;
+  open: boolean;
+  /** Most bytes of one write(2); more than a piece only where a write does not wait for a reader. */
+  piece?: number;
+}
+
+/**
+ * Writes all bytes in order. While it waits the event loop goes on: signals and other streams are served.
+ * @returns 0, or the errno that ended it (EPIPE: nobody reads any more, or the sink was closed)
+ */
+export async function deliver(sink: Sink, bytes: Uint8Array): Promise<number> {
+  let rest = bytes;
+  let wait: number = WAIT.first;
+  while (rest.length > 0) {
+    if (!sink.open) return EPIPE;
+    const taken = isWritable(sink.fd)
+      ? raw("write", sink.fd, address(rest), Math.min(rest.length, sink.piece ?? PIECE))
+      : -EAGAIN;
+    if (taken >= 0) {
+      rest = rest.subarray(taken);
+      wait = WAIT.first;
+    } else if (taken === -EAGAIN) {
+      await Bun.sleep(wait);
+      wait = Math.min(wait * 2, WAIT.most);
+    } else if (taken !== -EINTR) return -taken;
+  }
+  return 0;
+}
