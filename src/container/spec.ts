@@ -57,7 +57,7 @@ export function makeSpec(
 function linuxPart(options: RunOptions, host: ContainerHost): SpecLinux {
   const propagation = rootPropagation(options.mounts);
   return {
-    namespaces: namespaces(options).map((type) => ({ type })),
+    namespaces: namespaceTypes(options).map((type) => ({ type })),
     uidMappings: host.ids.uids,
     gidMappings: host.ids.gids,
     devices: defaultDevices(),
@@ -77,7 +77,8 @@ export function containerHostname(
   return options.hostname ?? (options.network === "host" ? host.hostname : host.id.slice(0, 12));
 }
 
-function namespaces({ pid, ipc, network }: RunOptions): NamespaceType[] {
+/** The namespaces a container has of its own. */
+export function namespaceTypes({ pid, ipc, network }: RunOptions): NamespaceType[] {
   return [
     "user",
     "mount",

@@ -1,5 +1,4 @@
 /** `run`: an image becomes a running process, attached to us, until it ends. */
-import { mkdirSync } from "node:fs";
 import { launchNotes } from "../container/annotations.ts";
 import type { RunOptions } from "../container/run_options.ts";
 import { containerHostname, containerLabels, makeSpec } from "../container/spec.ts";
@@ -7,10 +6,7 @@ import { withUser } from "../container/with_user.ts";
 import { SIGKILL } from "../ffi/constants.ts";
 import { exitStatus, sendSignal } from "../ffi/process.ts";
 import type { RuntimeSpec } from "../oci/runtime_spec.ts";
-import { Launch, type Running } from "../rootless/launch.ts";
-import { ownIdMap } from "../rootless/subids.ts";
 import { seccompFilter } from "../rootless/seccomp/filter.ts";
-import { openUserNamespace, type UserNamespace } from "../rootless/user_namespace.ts";
 import { processStart } from "../storage/container_lock.ts";
 import {
   type ContainerRecord,
@@ -20,12 +16,8 @@ import {
   writeRecord,
 } from "../storage/container_record.ts";
 import { createContainer, type NewContainer } from "../storage/containers.ts";
-import type { StoredImage } from "../storage/image_index.ts";
-import { openStore } from "../storage/layout.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
-import { attach, type Session } from "./run/attach.ts";
-import { prepareBindSources } from "./run/bind_sources.ts";
 import { writeCidfile } from "./run/cidfile.ts";
 import { discardContainer } from "./run/discard.ts";
 import { writeEtcFiles } from "./run/etc.ts";
@@ -37,8 +29,8 @@ import {
   thermalThrottle,
   withoutMissingQueue,
 } from "./run/host_facts.ts";
-import { imageDefaults, imageFor } from "./run/image.ts";
-import { prepareNetwork, type RunNetwork } from "./run/network.ts";
+import { imageDefaults } from "./run/image.ts";
+import { type Preparation, prepareRun } from "./run/preparation.ts";
 import { givenDirectory, imageFilesystem, type RootFilesystem } from "./run/root_filesystem.ts";
 import { customProfile } from "./run/seccomp.ts";
 import { statusOf } from "./run/status.ts";
@@ -46,13 +38,11 @@ import { kernelRelease } from "./version.ts";
 
 export type { RunHost } from "./run/host.ts";
 
+/** Exit status when the command succeeded, but what it wrote could not be written where the user wants it. */
+const LOST_OUTPUT = 125;
+
 /** Everything about one container that is being run. */
-interface Run {
-  options: RunOptions;
-  context: EngineContext;
-  host: RunHost;
-  image: StoredImage | undefined;
-  userns: UserNamespace;
+interface Run extends Preparation {
   container: NewContainer;
 }
 
@@ -65,28 +55,19 @@ export async function run(
   context: EngineContext,
   host: RunHost,
 ): Promise<number> {
-  prepareBindSources(options.mounts);
-  openStore(context.dataRoot);
-  mkdirSync(context.runtimeDir, { recursive: true, mode: 0o700 });
-  const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
-  const userns = openUserNamespace(idMap(options, context, host), context.runtimeDir);
-  const wanted = options.name === undefined ? {} : { name: options.name };
-  const container = createContainer(context.dataRoot, wanted);
-  const it: Run = { options, context, host, image, userns, container };
+  const preparation = await prepareRun(options, context, host);
   try {
-    if (options.cidfile !== undefined) writeCidfile(options.cidfile, container.id);
-    return await runCreated(it);
+    const wanted = options.name === undefined ? {} : { name: options.name };
+    const container = createContainer(context.dataRoot, wanted);
+    try {
+      if (options.cidfile !== undefined) writeCidfile(options.cidfile, container.id);
+      return await runCreated({ ...preparation, container });
+    } finally {
+      container.lock.release();
+    }
   } finally {
-    container.lock.release();
+    preparation.giveUp();
   }
-}
-
-function idMap(options: RunOptions, { uid, gid }: EngineContext, host: RunHost) {
-  const map = ownIdMap({ uid, gid, name: host.userName, mode: options.userns });
-  if (map.reason === undefined) return map;
-  const { message, hint = "" } = map.reason;
-  host.notice(`tsbox: warning: only one user id is available in containers: ${message}; ${hint}`);
-  return map;
 }
 
 async function runCreated(it: Run): Promise<number> {
@@ -95,10 +76,9 @@ async function runCreated(it: Run): Promise<number> {
   try {
     const root = await makeRoot(it);
     try {
-      const network = await prepareNetwork(options, context);
-      const spec = await specOf(it, root, network);
-      record = newRecord(it, root, network, spec);
-      return await runSpec(it, root, network, spec, record);
+      const spec = await specOf(it, root);
+      record = newRecord(it, root, spec);
+      return await runSpec(it, root, spec, record);
     } finally {
       await root.release(options.remove);
     }
@@ -124,18 +104,16 @@ function keepFailed({ container }: Run, record: ContainerRecord, error: unknown)
 }
 
 async function makeRoot(it: Run): Promise<RootFilesystem> {
-  const { options, image, container, userns, context, host } = it;
+  const { options, image, driver } = it;
   if (options.rootfs !== undefined) return givenDirectory(options.rootfs);
-  if (image === undefined) throw new TsboxError("invalid-argument", "no image specified");
-  return await imageFilesystem(image, container.directory, options, userns, context, host);
+  if (image === undefined || driver === undefined) {
+    throw new TsboxError("invalid-argument", "no image specified");
+  }
+  return await imageFilesystem(image, driver, it);
 }
 
-async function specOf(
-  it: Run,
-  root: RootFilesystem,
-  network: RunNetwork,
-): Promise<RuntimeSpec> {
-  const { options, container, userns } = it;
+async function specOf(it: Run, root: RootFilesystem): Promise<RuntimeSpec> {
+  const { options, container, userns, network } = it;
   const facts = { id: container.id, hostname: hostname() };
   const name = containerHostname(options, facts);
   const { rootfs } = root;
@@ -152,19 +130,15 @@ async function specOf(
   return { ...spec, mounts: withoutMissingQueue(spec.mounts) };
 }
 
-function newRecord(
-  it: Run,
-  root: RootFilesystem,
-  network: RunNetwork,
-  spec: RuntimeSpec,
-): ContainerRecord {
-  const { options, image, container } = it;
+function newRecord(it: Run, root: RootFilesystem, spec: RuntimeSpec): ContainerRecord {
+  const { options, image, container, network } = it;
   return {
     id: container.id,
     name: container.name,
     created: timestamp(),
     image: { reference: options.image, id: image?.id ?? "" },
-    options: { ...options, publish: [...network.ports] },
+    options,
+    ports: [...network.ports],
     spec: summarizeSpec(spec),
     labels: containerLabels(options, imageDefaults(image)),
     driver: root.driver,
@@ -176,14 +150,24 @@ function newRecord(
 async function runSpec(
   it: Run,
   root: RootFilesystem,
-  network: RunNetwork,
   spec: RuntimeSpec,
   record: ContainerRecord,
 ): Promise<number> {
-  const { options, container, host } = it;
-  if (options.debugPlan) return await printPlan(it, root, network, spec);
-  const session = attach(options, host);
-  const running = await started(it, root, network, spec, session);
+  const { options, container, host, session, network } = it;
+  const launch = await it.launch();
+  const { descriptors: stdio, terminal } = session;
+  const { volumes } = launchNotes(spec);
+  launch.setUp({ spec, rootfs: root.rootfs, volumes, isDirectory, stdio, terminal });
+  const { process } = withUser(spec, launch.userFiles());
+  const filter = await seccompFilter(spec, kernelRelease);
+  if (options.debugPlan) {
+    host.print(launch.plan(process, filter));
+    return 0;
+  }
+  const warning = await network.ready();
+  if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
+  const running = launch.execute(process, filter);
+  let delivered = false;
   try {
     record.state = {
       status: "running",
@@ -192,81 +176,13 @@ async function runSpec(
       startedAt: timestamp(),
     };
     writeRecord(container.directory, record);
-    await session.run(running);
+    delivered = await session.run(running);
   } finally {
     sendSignal(running.pid, SIGKILL);
-    network.disconnect();
   }
   const exitCode = exitStatus(await running.ended);
   const { startedAt } = record.state;
   record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
   if (!options.remove) writeRecord(container.directory, record);
-  return exitCode;
-}
-
-/**
- * `--debug-plan`: prints what would be run. The root file system is mounted, in namespaces that end at
- * once, because only the image knows who its user is.
- */
-async function printPlan(
-  it: Run,
-  root: RootFilesystem,
-  network: RunNetwork,
-  spec: RuntimeSpec,
-): Promise<number> {
-  const terminal = it.options.tty ? { rows: 24, columns: 80 } : undefined;
-  const launch = await begin(it, root, spec, { descriptors: [0, 1, 2], terminal });
-  try {
-    const complete = withUser(spec, launch.userFiles());
-    const filter = await seccompFilter(complete, kernelRelease);
-    it.host.print(launch.plan(complete.process, filter));
-    return 0;
-  } finally {
-    launch.abort();
-    network.disconnect();
-  }
-}
-
-async function begin(
-  { userns }: Run,
-  root: RootFilesystem,
-  spec: RuntimeSpec,
-  { descriptors, terminal }: Pick<Session, "descriptors" | "terminal">,
-): Promise<Launch> {
-  const notes = launchNotes(spec);
-  const init = notes.init ? (await import("../rootless/init/init_elf.ts")).initElf() : undefined;
-  return new Launch({
-    spec,
-    rootfs: root.rootfs,
-    userns,
-    volumes: notes.volumes,
-    isDirectory,
-    stdio: descriptors,
-    ...(terminal === undefined ? {} : { terminal }),
-    ...(init === undefined ? {} : { init }),
-  });
-}
-
-/** Launches the process; when that fails nothing of it is left. */
-async function started(
-  it: Run,
-  root: RootFilesystem,
-  network: RunNetwork,
-  spec: RuntimeSpec,
-  session: Session,
-): Promise<Running> {
-  let launch: Launch | undefined;
-  try {
-    launch = await begin(it, root, spec, session);
-    const complete = withUser(spec, launch.userFiles());
-    const filter = await seccompFilter(complete, kernelRelease);
-    const warning = await network.connect(launch);
-    if (warning !== undefined) it.host.notice(`tsbox: warning: ${warning}`);
-    return launch.execute(complete.process, filter);
-  } catch (error) {
-    launch?.abort();
-    session.abandon();
-    network.disconnect();
-    throw error;
-  }
+  return exitCode === 0 && !delivered ? LOST_OUTPUT : exitCode;
 }

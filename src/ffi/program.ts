@@ -5,6 +5,7 @@
  * other. It is built here, can be printed and tested without a kernel, and is run by executor.ts or
  * written into a small ELF file by elf.ts.
  */
+import { TsboxError } from "../errors.ts";
 import type { Arena } from "./arena.ts";
 import type { SyscallName } from "./numbers.ts";
 import { ARCH, type Arch, numbersOf } from "./numbers.ts";
@@ -24,6 +25,7 @@ const FLAG = {
   INDIRECT: 0x100,
 } as const;
 const WORD = 0x100000000;
+const MAX_SKIP = 255;
 const NO_ARGS: readonly Arg[] = [];
 const NO_OPTIONS: OpOptions = {};
 const HEADER = { FIRST: 0, FAILED_OP: 8, FAILED_RESULT: 16, HANDLER: 24, SIZE: 32 } as const;
@@ -85,6 +87,7 @@ export class Program {
   readonly #numbers: Readonly<Record<SyscallName, number>>;
   #halves = new Uint32Array(128 * OP_HALVES);
   #handlerFrom: number | undefined;
+  readonly #room: number;
   #table = 0;
   #written = 0;
 
@@ -94,6 +97,7 @@ export class Program {
     this.arch = arch;
     this.header = arena.reserve(HEADER.SIZE);
     this.#numbers = numbersOf(arch);
+    this.#room = room;
     if (room > 0) this.#table = arena.reserve(room * OP_SIZE);
   }
 
@@ -154,6 +158,7 @@ export class Program {
    */
   extend(): void {
     const [from, to] = [this.#written, this.ops.length];
+    if (this.#room > 0 && to > this.#room) throw tooLong("it needs too many steps");
     const halves = this.#halves.subarray(from * OP_HALVES, to * OP_HALVES);
     this.arena.setHalves(this.#table + from * OP_SIZE, halves);
     this.#written = to;
@@ -206,6 +211,9 @@ export class Program {
 }
 
 function flagsOf(options: OpOptions): number {
+  if (options.skip !== undefined && options.skip > MAX_SKIP) {
+    throw tooLong("a path in it has too many parts");
+  }
   return (options.fork ? FLAG.FORK : 0) | (options.fork === "exit" ? FLAG.EXIT : 0) |
     (options.ignore ? FLAG.IGNORE : 0) |
     (options.missing ? FLAG.MISSING : 0) |
@@ -217,4 +225,8 @@ function flagsOf(options: OpOptions): number {
 function setHalves(halves: Uint32Array, at: number, value: number): void {
   halves[at] = value;
   if (value < 0 || value >= WORD) halves[at + 1] = Math.floor(value / WORD);
+}
+
+function tooLong(reason: string): TsboxError {
+  return new TsboxError("limit-exceeded", `Cannot start the process: ${reason}`);
 }

@@ -118,6 +118,11 @@ async function start(command: string[], options: Partial<RunOptions> = {}): Prom
   const output = pipe();
   try {
     const launch = new Launch({
+      userns,
+      namespaces: spec.linux.namespaces.map(({ type }) => type),
+      init: all.init ? initElf() : undefined,
+    });
+    launch.setUp({
       spec,
       rootfs: {
         kind: "overlay",
@@ -127,12 +132,10 @@ async function start(command: string[], options: Partial<RunOptions> = {}): Prom
         mountPoint: home,
         volatile: true,
       },
-      userns,
       volumes: launchNotes(spec).volumes,
       isDirectory: (path) => statSync(path).isDirectory(),
       stdio: [nothing, output.write, output.write],
-      ...(all.init ? { init: initElf() } : {}),
-      ...(all.tty ? { terminal: { rows: 33, columns: 99 } } : {}),
+      terminal: all.tty ? { rows: 33, columns: 99 } : undefined,
     });
     const { process } = withUser(spec, launch.userFiles());
     const running = launch.execute(process, undefined);

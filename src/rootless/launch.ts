@@ -14,12 +14,19 @@ import { receive, socketPair } from "../ffi/socket.ts";
 import { PR, SIGKILL } from "../ffi/constants.ts";
 
 import type { UserFiles } from "../container/user.ts";
-import type { RuntimeSpec, SpecProcess } from "../oci/runtime_spec.ts";
+import type { NamespaceType, RuntimeSpec, SpecProcess } from "../oci/runtime_spec.ts";
 import { TsboxError } from "../errors.ts";
 import { type Guard, startGuard } from "./launch/guard.ts";
 import { stubFailure } from "./launch/stub_failure.ts";
-import { closeDescriptors, overlayOptions, type Rootfs } from "./launch/rootfs_ops.ts";
-import { type FileCopy, MAX_USER_FILE, type Setup, setupProgram } from "./launch/setup_program.ts";
+import type { Rootfs } from "./launch/rootfs_ops.ts";
+import {
+  beginProgram,
+  type FileCopy,
+  MAX_USER_FILE,
+  setupOps,
+  type UserFileCopies,
+} from "./launch/setup_program.ts";
+import type { Program, Register } from "../ffi/program.ts";
 import { type Stub, stubProgram } from "./launch/stub.ts";
 import type { TerminalSize } from "./launch/terminal_ops.ts";
 import type { SeccompFilter } from "./seccomp/filter.ts";
@@ -27,21 +34,27 @@ import type { UserNamespace } from "./user_namespace.ts";
 
 export type { Rootfs } from "./launch/rootfs_ops.ts";
 
-/** What is to be started. */
-export interface LaunchRequest {
+/** What can be started as soon as the options are known. */
+export interface LaunchBeginning {
+  userns: UserNamespace;
+  /** Those to make; a type that is missing is shared with the caller. The user's is joined. */
+  namespaces: readonly NamespaceType[];
+  /** The reaping init's executable, to be process 1. */
+  init?: Uint8Array | undefined;
+}
+
+/** What is to be in it. */
+export interface LaunchSetup {
   /** Complete but for the user: see container/with_user.ts. */
   spec: RuntimeSpec;
   rootfs: Rootfs;
-  userns: UserNamespace;
   volumes: readonly string[];
   /** What a bind's source is; follows links. */
   isDirectory(source: string): boolean;
-  /** Each is its own number, or a descriptor above 2. Unused with a terminal. */
+  /** Each is its own number, or a descriptor above 2 that was open at the beginning. Unused with a terminal. */
   stdio: readonly [number, number, number];
   /** Gives the process a terminal of this size. */
-  terminal?: TerminalSize;
-  /** The reaping init's executable, to be process 1. */
-  init?: Uint8Array;
+  terminal?: TerminalSize | undefined;
 }
 
 /** A container that runs. */
@@ -56,51 +69,68 @@ export interface Running {
 /** Most that the stub reports: the results of all its ops. */
 const MAX_REPORT = 1 << 20;
 
-/** A container whose file system is being set up by its own first process. */
+/**
+ * A container on its way: first only namespaces, which the kernel makes while we find out what is to be in
+ * them; then its own first process sets up its file system.
+ */
 export class Launch {
-  readonly #request: LaunchRequest;
-  readonly #setup: Setup;
+  readonly #beginning: LaunchBeginning;
+  readonly #program: Program;
+  readonly #pid: Register;
   readonly #maker: number;
-  readonly #channel: number;
+  readonly #channel: { ours: number; theirs: number };
   readonly #stub: number;
-  readonly #opened: number[];
+  readonly #init: number | undefined;
+  #files: UserFileCopies | undefined;
   #guard: Guard | undefined;
+  #made = false;
   #ready = false;
   #over = false;
 
-  /** Starts the set-up. @throws SyscallError when not even a process can be made */
-  constructor(request: LaunchRequest) {
-    this.#request = request;
-    const { rootfs, init: initElf, ...rest } = request;
-    const overlay = rootfs.kind === "overlay" ? overlayOptions(rootfs) : undefined;
-    const channel = socketPair();
-    this.#channel = channel.ours;
+  /** Starts a process that makes the namespaces. @throws SyscallError when not even that is possible */
+  constructor(beginning: LaunchBeginning) {
+    const { userns, namespaces, init } = beginning;
+    this.#beginning = beginning;
+    this.#channel = socketPair();
     this.#stub = emptyFile("tsbox-start");
-    const init = initElf && sealedFile("tsbox-init", initElf);
-    this.#opened = [this.#stub, ...(overlay?.descriptors ?? []), ...(init ? [init] : [])];
-    this.#setup = setupProgram({
-      ...rest,
-      rootfs,
-      overlayData: overlay?.data ?? "",
-      userns: request.userns.fd,
-      channel,
-      stub: this.#stub,
-      ...(init === undefined ? {} : { init }),
+    this.#init = init && sealedFile("tsbox-init", init);
+    const { program, pid } = beginProgram({
+      userns: userns.fd,
+      namespaces,
+      channel: this.#channel,
     });
-    this.#maker = runProgram(this.#setup.program);
-    raw("close", channel.theirs);
-    if (this.#maker < 0) throw this.#setupError("start");
+    this.#program = program;
+    this.#pid = pid;
+    this.#maker = runProgram(program);
+    raw("close", this.#channel.theirs);
+    if (this.#maker < 0) throw this.#error("start");
+  }
+
+  /** Lets the first process set up its file system. @throws TsboxError "limit-exceeded" for an absurd number of mounts */
+  setUp(setup: LaunchSetup): void {
+    this.#files = setupOps(this.#program, {
+      ...setup,
+      channel: this.#channel.theirs,
+      stub: this.#stub,
+      init: this.#init,
+    });
+    this.#program.extend();
+    this.#say();
+  }
+
+  /** A word to the first process. When that is gone this fails, and waiting for its answer tells why. */
+  #say(): void {
+    raw("write", this.#channel.ours, pin(new Uint8Array(1)), 1);
   }
 
   /** Both programs as text, an op a line: what {@link execute} would run is not run. */
   plan(process: SpecProcess, filter: SeccompFilter | undefined): string {
-    const stub = stubOf(this.#request, process, filter);
     return [
       "# From tsbox to the container's file systems: two processes, the second becomes the container.",
-      this.#setup.program.toString(),
+      this.#program.toString(),
       "",
       "# From an executable of its own: drop privileges, execute the command.",
-      stub.program.toString(),
+      this.#stubFor(process, filter).program.toString(),
     ].join("\n");
   }
 
@@ -109,39 +139,46 @@ export class Launch {
    * @throws SyscallError for the step that failed, TsboxError "limit-exceeded" for absurd files
    */
   userFiles(): UserFiles {
+    if (this.#files === undefined) {
+      throw new TsboxError("invalid-state", "The launch has no set-up");
+    }
     this.#waitReady();
-    const { passwd, group } = this.#setup;
+    const { passwd, group } = this.#files;
     return { passwd: this.#text("passwd", passwd), group: this.#text("group", group) };
   }
 
   #text(name: string, file: FileCopy): string {
-    const { arena } = this.#setup.program;
+    const { arena } = this.#program;
     const length = Math.max(0, arena.word(file.length.register));
     if (length < MAX_USER_FILE) return new TextDecoder().decode(arena.copy(file.at, length));
-    const limit = `${MAX_USER_FILE >> 20} MiB`;
     throw new TsboxError(
       "limit-exceeded",
-      `Cannot use /etc/${name} of the image: it is larger than ${limit}`,
+      `Cannot use /etc/${name} of the image: it is larger than ${MAX_USER_FILE >> 20} MiB`,
     );
   }
 
-  /** Host pid of the container's first process; its namespaces can be entered by others from now on. */
+  /**
+   * Host pid of the container's first process; its namespaces can be entered by others from now on.
+   * @throws SyscallError when they could not be made
+   */
   get pid(): number {
-    this.#waitReady();
-    return this.#setup.program.arena.word(this.#setup.pid.register);
+    if (!this.#made) {
+      this.#made = true;
+      waitBlocking(this.#maker);
+    }
+    const pid = this.#program.arena.word(this.#pid.register);
+    if (pid <= 0) throw this.#failed();
+    return pid;
   }
 
   /** Lets helpers look at the first process, which the change of its user namespace had forbidden. */
   allowInspection(): void {
-    this.#waitReady();
-    raw("prctl", PR.SET_DUMPABLE, 1);
+    if (this.pid > 0) raw("prctl", PR.SET_DUMPABLE, 1);
   }
 
   #waitReady(): void {
     if (this.#ready) return;
-    const { bytes } = receive(this.#channel, 1);
-    waitBlocking(this.#maker);
-    if (bytes.length === 0) throw this.#setupFailed();
+    if (this.pid > 0 && receive(this.#channel.ours, 1).bytes.length === 0) throw this.#failed();
     this.#ready = true;
   }
 
@@ -151,17 +188,16 @@ export class Launch {
    * @throws TsboxError "command-not-found", "cannot-execute", or SyscallError for the step that failed
    */
   execute(process: SpecProcess, filter: SeccompFilter | undefined): Running {
+    this.#waitReady();
     const { pid } = this;
-    const stub = stubOf(this.#request, process, filter);
+    const stub = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
-    this.#guard = startGuard(pid);
-    // When the child is gone this fails, and reading tells why.
-    raw("write", this.#channel, pin(new Uint8Array(1)), 1);
-    closeDescriptors(this.#opened);
+    const guard = startGuard(pid);
+    this.#guard = guard;
+    this.#say();
     const terminal = this.#waitExecuted(stub, process);
     this.#over = true;
-    raw("close", this.#channel);
-    const guard = this.#guard;
+    this.#close();
     const end = ended(pid).then((ending) => {
       guard.dismiss();
       return ending;
@@ -169,27 +205,38 @@ export class Launch {
     return { pid, ended: end, ...(terminal === undefined ? {} : { terminal }) };
   }
 
+  #stubFor(process: SpecProcess, filter: SeccompFilter | undefined): Stub {
+    return stubProgram({
+      process,
+      ...(filter === undefined ? {} : { filter }),
+      init: this.#init !== undefined,
+      setGroups: this.#beginning.userns.map.kind === "full",
+      hardNofile: hardLimitOfFiles(),
+    });
+  }
+
   /** Reads the channel to its end, which is the command's execve. */
   #waitExecuted(stub: Stub, process: SpecProcess): number | undefined {
-    const first = receive(this.#channel, 16);
+    const channel = this.#channel.ours;
+    const first = receive(channel, 16);
     const { descriptor: terminal } = first;
-    const report = terminal === undefined ? first.bytes : receive(this.#channel, 16).bytes;
+    const report = terminal === undefined ? first.bytes : receive(channel, 16).bytes;
     if (report.length === 16) {
-      const results = receive(this.#channel, MAX_REPORT).bytes;
+      const results = receive(channel, MAX_REPORT).bytes;
       this.#reap();
       throw stubFailure(stub, process, report, results);
     }
-    if (this.#setup.program.failure() !== undefined) throw this.#setupFailed();
+    if (this.#program.failure() !== undefined) throw this.#failed();
     return terminal;
   }
 
-  #setupFailed(): Error {
+  #failed(): Error {
     this.#reap();
-    return this.#setupError("container set-up");
+    return this.#error("container set-up");
   }
 
-  #setupError(stage: string): Error {
-    const failure = this.#setup.program.failure();
+  #error(stage: string): Error {
+    const failure = this.#program.failure();
     if (failure !== undefined) return errorOf(failure, stage);
     return new TsboxError("host", "Cannot start the container: its first process was killed", {
       hint: "the system may be out of memory",
@@ -200,32 +247,28 @@ export class Launch {
   #reap(): void {
     if (this.#over) return;
     this.#over = true;
-    const pid = this.#setup.program.arena.word(this.#setup.pid.register);
+    const pid = this.#program.arena.word(this.#pid.register);
     if (pid > 0) waitBlocking(pid);
     this.#guard?.dismiss();
-    closeDescriptors([this.#channel, ...(this.#guard ? [] : this.#opened)]);
+    this.#close();
+  }
+
+  #close(): void {
+    raw("close", this.#channel.ours);
+    raw("close", this.#stub);
+    if (this.#init !== undefined) raw("close", this.#init);
   }
 
   /** Gives up: kills the first process and waits for it. Does nothing when a step has failed already. */
   abort(): void {
     if (this.#over) return;
-    sendSignal(this.pid, SIGKILL);
+    try {
+      sendSignal(this.pid, SIGKILL);
+    } catch {
+      return; // There is no process, and what failed was told to whoever asked first.
+    }
     this.#reap();
   }
-}
-
-function stubOf(
-  request: LaunchRequest,
-  process: SpecProcess,
-  filter: SeccompFilter | undefined,
-): Stub {
-  return stubProgram({
-    process,
-    ...(filter === undefined ? {} : { filter }),
-    init: request.init !== undefined,
-    setGroups: request.userns.map.kind === "full",
-    hardNofile: hardLimitOfFiles(),
-  });
 }
 
 function hardLimitOfFiles(): number {

@@ -1,6 +1,7 @@
 /** The network of a container that is being run. */
 import type { PortMapping, RunOptions } from "../../container/run_options.ts";
 import type { Launch } from "../../rootless/launch.ts";
+import type { NetworkConnection } from "../../network/private_network.ts";
 import type { EngineContext } from "../context.ts";
 import type { EtcNetwork } from "./etc.ts";
 
@@ -10,15 +11,18 @@ export interface RunNetwork {
   etc: EtcNetwork;
   /** As published: no host port is 0. */
   ports: readonly PortMapping[];
-  /** Connects the namespaces of a container that is waiting for its start; resolves with a warning. */
-  connect(launch: Launch): Promise<string | undefined>;
-  /** Ends what {@link connect} started, or gives up what was held for it. */
+  /** Starts connecting the namespaces of a launch. */
+  start(launch: Launch): void;
+  /** Waits until the network can be used; resolves with a warning when the host is offline. */
+  ready(): Promise<string | undefined>;
+  /** Ends what {@link start} started, or gives up what was held for it. */
   disconnect(): void;
 }
 
 const UNCONNECTED = {
   etc: {},
-  connect: () => Promise.resolve(undefined),
+  start: () => {},
+  ready: () => Promise.resolve(undefined),
   disconnect: () => {},
 };
 
@@ -32,23 +36,27 @@ export async function prepareNetwork(
 ): Promise<RunNetwork> {
   if (options.network !== "private") return { ...UNCONNECTED, ports: options.publish };
   const { planNetwork, releasePlan } = await import("../../network/plan.ts");
+  const { startNetwork } = await import("../../network/private_network.ts");
   const plan = planNetwork({ publish: options.publish, searchPath: context.env["PATH"] });
-  let stop = () => releasePlan(plan);
+  const { address, dns: dnsForward } = plan.subnet;
+  let connection: NetworkConnection | undefined;
   return {
-    etc: {
-      address: plan.subnet.address,
-      gateway: plan.subnet.gateway,
-      dnsForward: plan.subnet.dns,
-    },
+    etc: { address, dnsForward, ...(await gateway(options)) },
     ports: plan.ports,
-    async connect(launch) {
-      const { startNetwork } = await import("../../network/private_network.ts");
+    start(launch) {
       const { pid } = launch;
       launch.allowInspection();
-      const connection = startNetwork(plan, pid, context.runtimeDir);
-      stop = () => connection.stop();
-      return await connection.ready();
+      connection = startNetwork(plan, pid, context.runtimeDir);
     },
-    disconnect: () => stop(),
+    ready: () => connection?.ready() ?? Promise.resolve(undefined),
+    disconnect: () => connection === undefined ? releasePlan(plan) : connection.stop(),
   };
+}
+
+/** Where `host-gateway` leads: to an address of the host's that is not its loopback. */
+async function gateway(options: RunOptions): Promise<{ gateway?: string }> {
+  if (!options.addHosts.some(({ address }) => address === "host-gateway")) return {};
+  const { hostAddress } = await import("../../network/host_address.ts");
+  const address = hostAddress();
+  return address === undefined ? {} : { gateway: address };
 }

@@ -1,12 +1,11 @@
 /** From an image's layers to something the launcher can mount, by the storage driver that works here. */
 import { mkdirSync } from "node:fs";
 import type { RunOptions } from "../../container/run_options.ts";
-import { chooseDriver } from "../../rootless/drivers/choose_driver.ts";
+import type { Driver } from "../../rootless/drivers/choose_driver.ts";
 import type { Rootfs } from "../../rootless/launch.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
 import { layerDirectory } from "../../storage/layers.ts";
-import { storePaths } from "../../storage/layout.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunHost } from "./host.ts";
 
@@ -26,25 +25,22 @@ export function givenDirectory(path: string): RootFilesystem {
   return { rootfs: { kind: "directory", path }, driver: "", release: nothing };
 }
 
-/**
- * Makes the root file system of a container of `image` in its `directory`.
- * @throws TsboxError "host" when the wanted driver does not work
- */
+/** What the root file system of a container is made for. */
+export interface ContainerPlace {
+  options: Pick<RunOptions, "remove">;
+  userns: UserNamespace;
+  context: Pick<EngineContext, "dataRoot">;
+  host: RunHost;
+  container: { directory: string };
+}
+
+/** Makes the root file system of a container of `image` in its directory. @throws TsboxError */
 export async function imageFilesystem(
   image: StoredImage,
-  directory: string,
-  options: Pick<RunOptions, "remove">,
-  userns: UserNamespace,
-  context: EngineContext,
-  host: RunHost,
+  driver: Driver,
+  place: ContainerPlace,
 ): Promise<RootFilesystem> {
-  const { dataRoot, runtimeDir, storageDriver } = context;
-  const driver = chooseDriver({
-    userns,
-    directory: storePaths(dataRoot).tmp,
-    runtimeDir,
-    ...(storageDriver === undefined ? {} : { wanted: storageDriver }),
-  });
+  const { options, userns, host, container: { directory }, context: { dataRoot } } = place;
   const lower = image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
   if (driver.name === "copy") {
     const { copyLayers } = await import("./copied_filesystem.ts");

@@ -16,12 +16,13 @@ import {
   MS,
   O,
   OPEN_TREE_CLONE,
+  RESOLVE,
   S_IFREG,
 } from "../../ffi/constants.ts";
 import type { Program, Register } from "../../ffi/program.ts";
 import type { SpecDevice, SpecMount } from "../../oci/runtime_spec.ts";
 import { parseMountOptions } from "./mount_options.ts";
-import { opEnsureDirectory, opEnsureFile, opWhereExists } from "./paths.ts";
+import { opEnsureDirectory, opEnsureFile, opOpen } from "./paths.ts";
 
 const MOUNT_ATTR_SIZE = 32;
 
@@ -72,54 +73,87 @@ export function opMakeKernelMount(program: Program, mount: SpecMount): PreparedM
   return { mount, tree, onFile: false };
 }
 
-/** Attaches one mount of the spec. */
-export function opMount(program: Program, prepared: PreparedMount): void {
-  if (prepared.tree !== undefined) return opAttach(program, prepared, prepared.tree);
-  const { mount } = prepared;
+/**
+ * Attaches one mount of the spec.
+ * @param ours directories with fresh file systems of ours, in which nothing is the image's
+ */
+export function opMount(
+  program: Program,
+  prepared: PreparedMount,
+  ours: ReadonlySet<string>,
+): void {
+  const { mount, tree } = prepared;
+  const { destination } = mount;
+  if (tree !== undefined) return opAttach(program, prepared, tree);
+  const parent = destination.slice(0, destination.lastIndexOf("/"));
+  if (ours.has(parent)) return opMountInOurs(program, mount);
+  if (mount.type === "cgroup" && ours.has("/sys")) return opMountCall(program, mount, destination);
   const target = program.register();
-  opEnsureDirectory(program, mount.destination, target, PLAIN_TARGETS.has(mount.destination));
-  const { flags, data } = parseMountOptions(mount.options);
-  program.op(`enter "${mount.destination}"`, "fchdir", [target]);
+  opTargetDirectory(program, destination, target);
+  program.op(`enter "${destination}"`, "fchdir", [target]);
   program.op("close a directory", "close", [target]);
+  opMountCall(program, mount, ".");
+}
+
+/** A plain path will do: no link can be on it. */
+function opMountInOurs(program: Program, mount: SpecMount): void {
+  const { destination } = mount;
+  const args = [AT_FDCWD, program.arena.text(destination), 0o755];
+  program.op(`make "${destination}"`, "mkdirat", args, { ignore: true });
+  opMountCall(program, mount, destination);
+}
+
+function opMountCall(program: Program, mount: SpecMount, target: string): void {
   const { arena } = program;
-  const cgroup = mount.type.startsWith("cgroup");
+  const { flags, data } = parseMountOptions(mount.options);
+  const cgroup = mount.type === "cgroup";
   const type = arena.text(cgroup ? "cgroup2" : mount.type);
   const text = data.length > 0 ? arena.text(data.join(",")) : 0;
-  const args = [arena.text(mount.source), arena.text("."), type, flags, text];
+  const args = [arena.text(mount.source), arena.text(target), type, flags, text];
   // A host with version 1 or hybrid cgroups has none that a user namespace may mount.
   program.op(`mount ${mount.type} on ${mount.destination}`, "mount", args, { ignore: cgroup });
 }
 
-function opAttach(program: Program, prepared: PreparedMount, tree: Register): void {
-  const { destination, options: words } = prepared.mount;
-  const options = parseMountOptions(words);
-  const { arena } = program;
-  const attributes = arena.words([
-    options.attributes,
-    0,
-    options.propagation & ~MS.REC || MS.PRIVATE,
-    0,
-  ]);
-  const flags = AT_EMPTY_PATH | (options.recursive ? AT_RECURSIVE : 0);
-  program.op(`set options of the mount on "${destination}"`, "mount_setattr", [
-    tree,
-    arena.text(""),
+/** Opens the target; the kernel's own file systems want a real directory of the root's. */
+function opTargetDirectory(program: Program, path: string, into: Register): void {
+  if (!PLAIN_TARGETS.has(path)) return opEnsureDirectory(program, path, into);
+  const args = [AT_FDCWD, program.arena.text(path), 0o755];
+  program.op(`make "${path}"`, "mkdirat", args, { ignore: true });
+  const flags = O.PATH | O.DIRECTORY;
+  opOpen(program, `open "${path}" in the container`, path, {
     flags,
-    attributes,
-    MOUNT_ATTR_SIZE,
-  ]);
+    resolve: RESOLVE.NO_SYMLINKS,
+    into,
+  });
+}
+
+function opAttach(program: Program, prepared: PreparedMount, tree: Register): void {
+  const { destination, type } = prepared.mount;
+  if (type === "bind") opBindOptions(program, prepared.mount, tree);
   const target = program.register();
   if (prepared.onFile) opEnsureFile(program, destination, target);
-  else opEnsureDirectory(program, destination, target, PLAIN_TARGETS.has(destination));
-  const move = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-  program.op(`mount on "${destination}"`, "move_mount", [
-    tree,
-    arena.text(""),
-    target,
-    arena.text(""),
-    move,
-  ]);
+  else opTargetDirectory(program, destination, target);
+  opMoveMount(program, `mount on "${destination}"`, tree, target);
   program.op("close a target", "close", [target]);
+}
+
+/** Options of a bind; a copy of a private mount is private already. */
+function opBindOptions(program: Program, mount: SpecMount, tree: Register): void {
+  const { attributes, propagation, recursive } = parseMountOptions(mount.options);
+  const kind = propagation & ~MS.REC;
+  if (attributes === 0 && (kind === 0 || kind === MS.PRIVATE)) return;
+  const { arena } = program;
+  const values = arena.words([attributes, 0, kind || MS.PRIVATE, 0]);
+  const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+  const what = `set options of the mount on "${mount.destination}"`;
+  const args = [tree, arena.text(""), flags, values, MOUNT_ATTR_SIZE];
+  program.op(what, "mount_setattr", args);
+}
+
+function opMoveMount(program: Program, what: string, tree: Register, target: Register): void {
+  const empty = program.arena.text("");
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  program.op(what, "move_mount", [tree, empty, target, empty, flags]);
 }
 
 /** A device node of the host, opened before the pivot. */
@@ -142,14 +176,7 @@ export function opBindDevice(program: Program, { device, tree }: PreparedDevice)
   if (!/^\/dev\/[^/]+$/.test(device.path)) {
     const target = program.register();
     opEnsureFile(program, device.path, target);
-    const move = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-    program.op(`mount device on "${device.path}"`, "move_mount", [
-      tree,
-      arena.text(""),
-      target,
-      arena.text(""),
-      move,
-    ]);
+    opMoveMount(program, `mount device on "${device.path}"`, tree, target);
     return;
   }
   const path = arena.text(device.path);
@@ -186,28 +213,31 @@ export function opDeviceLinks(program: Program): void {
   }
 }
 
-/** Hides paths of the kernel's own file systems: a file under /dev/null, a directory under an empty tmpfs. */
+/**
+ * Hides paths of the kernel's own file systems, those that this kernel has: a file under /dev/null, a
+ * directory under an empty tmpfs.
+ */
 export function opMask(program: Program, paths: readonly string[]): void {
   const { arena } = program;
   const [nothing, tmpfs] = [arena.text("/dev/null"), arena.text("tmpfs")];
   const data = arena.text("size=0k,nr_inodes=2");
   const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
+  const [asFile, asDirectory] = [{ ignore: true, skip: 1 }, { missing: true }];
   for (const path of paths) {
     const [what, target] = [`mask "${path}"`, arena.text(path)];
-    opWhereExists(program, path, 2);
-    program.op(what, "mount", [nothing, target, 0, MS.BIND, 0], { ignore: true, skip: 1 });
-    program.op(what, "mount", [tmpfs, target, tmpfs, flags, data]);
+    program.op(what, "mount", [nothing, target, 0, MS.BIND, 0], asFile);
+    program.op(what, "mount", [tmpfs, target, tmpfs, flags, data], asDirectory);
   }
 }
 
-/** Makes paths of the kernel's own file systems read-only; those that this kernel lacks are passed over. */
+/** Makes paths of the kernel's own file systems read-only, those that this kernel has. */
 export function opReadOnly(program: Program, paths: readonly string[]): void {
   const flags = MS.BIND | MS.REMOUNT | MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
+  const missing = { missing: true };
   for (const path of paths) {
     const target = program.arena.text(path);
-    opWhereExists(program, path, 2);
-    program.op(`bind "${path}"`, "mount", [target, target, 0, MS.BIND | MS.REC, 0]);
-    program.op(`make "${path}" read-only`, "mount", [target, target, 0, flags, 0]);
+    program.op(`bind "${path}"`, "mount", [target, target, 0, MS.BIND | MS.REC, 0], missing);
+    program.op(`make "${path}" read-only`, "mount", [target, target, 0, flags, 0], missing);
   }
 }
 
@@ -222,8 +252,7 @@ export function opVolumes(program: Program, paths: readonly string[], own: boole
       const flags = OPEN_TREE_CLONE | O.CLOEXEC | AT_EMPTY_PATH;
       const empty = arena.text("");
       program.op(`open the volume "${path}"`, "open_tree", [target, empty, flags], { into: tree });
-      const move = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-      program.op(`mount the volume "${path}"`, "move_mount", [tree, empty, target, empty, move]);
+      opMoveMount(program, `mount the volume "${path}"`, tree, target);
     }
     program.op("close a directory", "close", [target]);
   }

@@ -60,18 +60,9 @@ function opMakeDirectories(program: Program, path: string): void {
   }
 }
 
-/**
- * Opens a directory of the container, making it where it is missing.
- * @param plain no part of the path may be a symbolic link
- */
-export function opEnsureDirectory(
-  program: Program,
-  path: string,
-  into: Register,
-  plain = false,
-): void {
-  const resolve = plain ? RESOLVE.NO_SYMLINKS : 0;
-  const open = { flags: O.PATH | O.DIRECTORY, resolve, into };
+/** Opens a directory of the container, making it where it is missing. */
+export function opEnsureDirectory(program: Program, path: string, into: Register): void {
+  const open = { flags: O.PATH | O.DIRECTORY, into };
   const steps = parentsOf(path).length * OPS_PER_DIRECTORY + 1;
   opOpen(program, `open "${path}"`, path, { ...open, ignore: true, skip: steps });
   opMakeDirectories(program, path);
@@ -91,11 +82,4 @@ export function opEnsureFile(program: Program, path: string, into: Register): vo
   const args = [AT_FDCWD, program.arena.text(path), 0];
   program.op(`replace "${path}"`, "unlinkat", args, { ignore: true });
   opOpen(program, `make "${path}" in the container`, path, create);
-}
-
-/** Opens the following `count` ops to those only for whom `path` exists. */
-export function opWhereExists(program: Program, path: string, count: number): void {
-  const args = [AT_FDCWD, program.arena.text(path), 0];
-  program.op(`look for "${path}"`, "faccessat", args, { ignore: true, skip: 1 });
-  program.op("pass over", "getpid", [], { skip: count });
 }

@@ -1,6 +1,5 @@
 /** The root file system: mounted in the new mount namespace, then made `/`. */
 import { AT_FDCWD, MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS, O } from "../../ffi/constants.ts";
-import { cstring, raw, sys } from "../../ffi/libc.ts";
 import type { Program } from "../../ffi/program.ts";
 
 /** Where the root file system comes from. Paths are absolute and the host's. */
@@ -23,26 +22,25 @@ export type Rootfs =
 /** mount(2) takes one page of options. */
 const MAX_MOUNT_DATA = 4000;
 
-/** Options of the overlay, and the descriptors they mention, which the caller closes after the start. */
-export interface OverlayOptions {
-  data: string;
-  descriptors: number[];
-}
+/** Where descriptors that stand for paths are put, so that the option text can be written beforehand. */
+const FIRST_PATH_FD = 300;
 
 /**
- * Overlay options. Where paths are too long together or contain what separates options, they are named
- * through descriptors of ours, which the child has too.
- * @throws SyscallError when such a path cannot be opened
+ * The option text of an overlay. Where paths are too long together or contain what separates options,
+ * they are named through descriptors.
  */
-export function overlayOptions(rootfs: Rootfs & { kind: "overlay" }): OverlayOptions {
+function opOverlayOptions(program: Program, rootfs: Rootfs & { kind: "overlay" }): string {
   const { lower, upper, work, volatile } = rootfs;
   const data = optionText(lower, upper, work, volatile);
-  const plain = [...lower, upper, work].every((path) => !/[:,\\"]/.test(path));
-  if (plain && data.length <= MAX_MOUNT_DATA) return { data, descriptors: [] };
-  const descriptors = [...lower, upper, work].map(openPath);
-  const names = descriptors.map((fd) => `/proc/self/fd/${fd}`);
+  const paths = [...lower, upper, work];
+  if (data.length <= MAX_MOUNT_DATA && !paths.some(needsDescriptor)) return data;
+  const names = paths.map((path, i) => opNamePath(program, path, FIRST_PATH_FD + i));
   const [upperName = "", workName = ""] = names.slice(-2);
-  return { data: optionText(names.slice(0, -2), upperName, workName, volatile), descriptors };
+  return optionText(names.slice(0, -2), upperName, workName, volatile);
+}
+
+function needsDescriptor(path: string): boolean {
+  return path.includes(":") || path.includes(",") || path.includes("\\") || path.includes('"');
 }
 
 function optionText(lower: readonly string[], upper: string, work: string, volatile: boolean) {
@@ -50,17 +48,16 @@ function optionText(lower: readonly string[], upper: string, work: string, volat
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}${end}`;
 }
 
-function openPath(path: string): number {
-  return sys(`open "${path}"`, "openat", AT_FDCWD, cstring(path), O.PATH | O.CLOEXEC, 0);
+function opNamePath(program: Program, path: string, fd: number): string {
+  const opened = program.register();
+  const args = [AT_FDCWD, program.arena.text(path), O.PATH | O.CLOEXEC, 0];
+  program.op(`open "${path}"`, "openat", args, { into: opened });
+  program.op("name a directory", "dup3", [opened, fd, O.CLOEXEC]);
+  return `/proc/self/fd/${fd}`;
 }
 
-/** Closes what {@link overlayOptions} opened. */
-export function closeDescriptors(descriptors: readonly number[]): void {
-  for (const fd of descriptors) raw("close", fd);
-}
-
-/** Mounts the root file system; the caller gives the overlay's option text. Returns where it is. */
-export function opMountRootfs(program: Program, rootfs: Rootfs, overlayData: string): string {
+/** Mounts the root file system. Returns where it is. */
+export function opMountRootfs(program: Program, rootfs: Rootfs): string {
   const { arena } = program;
   if (rootfs.kind === "detached") {
     const args = [rootfs.mount, arena.text(""), AT_FDCWD, arena.text(rootfs.mountPoint)];
@@ -77,7 +74,8 @@ export function opMountRootfs(program: Program, rootfs: Rootfs, overlayData: str
   const type = arena.text("overlay");
   const target = arena.text(rootfs.mountPoint);
   const what = "mount the image's layers by overlay";
-  program.op(what, "mount", [type, target, type, 0, arena.text(overlayData)]);
+  const data = opOverlayOptions(program, rootfs);
+  program.op(what, "mount", [type, target, type, 0, arena.text(data)]);
   return rootfs.mountPoint;
 }
 

@@ -1,5 +1,5 @@
 /**
- * From our process to a container's file system, as one syscall program.
+ * From our process to a container's file system, as one syscall program in two parts.
  *
  * Two processes run it: the first joins the user namespace and makes the second, in the container's
  * other namespaces and as a child of ours (CLONE_PARENT), and ends. The second mounts, waits for the word
@@ -7,6 +7,7 @@
  */
 import { AT_EMPTY_PATH, CLONE, MS, O, PR, SIGKILL } from "../../ffi/constants.ts";
 import { Arena } from "../../ffi/arena.ts";
+import { ARCH } from "../../ffi/numbers.ts";
 import { CLONE_ARGS_SIZE, cloneArgs, opClone, opStdio } from "../../ffi/process.ts";
 import { Program, type Register } from "../../ffi/program.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime_spec.ts";
@@ -27,34 +28,43 @@ import { opMountRootfs, opPivot, opReadOnlyRoot, type Rootfs } from "./rootfs_op
 import { STUB_FD } from "./stub.ts";
 import { opTerminal, type TerminalSize } from "./terminal_ops.ts";
 
-/** What the program is made from, all of it known before the start. */
+/** What the first part of the program is made from: known as soon as the options are. */
+export interface BeginInput {
+  /** Descriptor of the user namespace. */
+  userns: number;
+  /** Those to make; a type that is missing is shared with the caller. */
+  namespaces: readonly NamespaceType[];
+  /** The child's end of the channel, and ours, which it closes. */
+  channel: { ours: number; theirs: number };
+}
+
+/** What the second part is made from. */
 export interface SetupInput {
   spec: RuntimeSpec;
   rootfs: Rootfs;
-  /** Option text, from overlayOptions; empty for other kinds. */
-  overlayData: string;
   /** The image's volumes; they stay writable below a read-only root. */
   volumes: readonly string[];
   /** Whether the source of a bind is a directory. */
   isDirectory(source: string): boolean;
-  /** Descriptor of the user namespace. */
-  userns: number;
-  /** The child's end of the channel, and ours, which it closes. */
-  channel: { ours: number; theirs: number };
+  /** The child's end of the channel. */
+  channel: number;
   /** Descriptor of the stub's memfd; the parent fills it before it says go. */
   stub: number;
   /** Descriptor of the init's memfd. */
-  init?: number;
+  init?: number | undefined;
   /** Standard descriptors of the container; with a terminal they are replaced. */
   stdio: readonly [number, number, number];
-  terminal?: TerminalSize;
+  terminal?: TerminalSize | undefined;
 }
 
-/** The program and the places in its memory where the parent reads what it found. */
-export interface Setup {
+/** The first part, and where the host pid of the container's first process is found. */
+export interface Beginning {
   program: Program;
-  /** Host pid of the container's first process. */
   pid: Register;
+}
+
+/** The places in the program's memory where the parent reads what the second part found. */
+export interface UserFileCopies {
   passwd: FileCopy;
   group: FileCopy;
 }
@@ -79,51 +89,71 @@ const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
   cgroup: CLONE.NEWCGROUP,
 };
 
-/** Builds the program. Throws nothing that depends on the host. */
-export function setupProgram(input: SetupInput): Setup {
-  const program = new Program(Arena.live());
-  const { spec } = input;
-  const pid = opNamespaces(program, input);
-  const prepared = opPrepareMounts(program, input);
-  program.op("make mounts private", "mount", privateRoot(program));
-  const root = opMountRootfs(program, input.rootfs, input.overlayData);
-  opPivot(program, root);
-  const passwd = opReadFile(program, "/etc/passwd");
-  const group = opReadFile(program, "/etc/group");
-  const ready = program.arena.text("r");
-  program.op("say that the root is there", "write", [input.channel.theirs, ready, 1]);
-  opFileSystems(program, input, prepared);
-  if (spec.hostname !== undefined && hasNamespace(spec, "uts")) {
-    const name = program.arena.text(spec.hostname);
-    const length = new TextEncoder().encode(spec.hostname).length;
-    program.op(`set the host name "${spec.hostname}"`, "sethostname", [name, length]);
-  }
-  opWorkingDirectory(program, spec.process.cwd);
-  if (spec.root.readonly) opReadOnlyRoot(program);
-  opStandardDescriptors(program, input);
-  opExecuteStub(program, input);
-  return { program, pid, passwd, group };
-}
+/** Ops that a program may have; each mount takes about ten. */
+const ROOM = 4000;
 
-function opNamespaces(program: Program, input: SetupInput): Register {
+/**
+ * The part up to new namespaces. The child then waits: the kernel makes them while we find out what is
+ * to be in them.
+ */
+export function beginProgram({ userns, namespaces, channel }: BeginInput): Beginning {
+  const program = new Program(Arena.live(), ARCH, ROOM);
   const pid = program.register();
-  const flags = input.spec.linux.namespaces.reduce((sum, n) => sum + NAMESPACE_FLAGS[n.type], 0);
+  let flags = CLONE.VM + CLONE.PARENT;
+  for (const type of namespaces) flags += NAMESPACE_FLAGS[type];
   opClone(program, 0);
-  program.op("join the user namespace", "setns", [input.userns, CLONE.NEWUSER]);
+  program.op("join the user namespace", "setns", [userns, CLONE.NEWUSER]);
   // No exit signal: with CLONE_PARENT the child has that of its maker, which is SIGCHLD to us.
-  const args = cloneArgs(program.arena, CLONE.VM + CLONE.PARENT + flags, 0);
+  const args = cloneArgs(program.arena, flags, 0);
   program.op("make the container's namespaces", "clone3", [args, CLONE_ARGS_SIZE], {
     fork: "exit",
     into: pid,
   });
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
-  program.op("close the other side", "close", [input.channel.ours]);
+  program.op("close the other side", "close", [channel.ours]);
   program.op("lead a session", "setsid");
-  return pid;
+  opAwait(program, "wait for the rest of the program", channel.theirs);
+  return { program, pid };
 }
 
-function privateRoot(program: Program): number[] {
-  return [0, program.arena.text("/"), 0, MS.REC | MS.PRIVATE, 0];
+/** The end of the channel in place of a byte: the parent is gone. */
+function opAwait(program: Program, what: string, channel: number): void {
+  program.op(what, "read", [channel, program.arena.reserve(8), 1], { nonzero: true });
+}
+
+/** Appends the part that sets up the file system and waits to execute the stub. */
+export function setupOps(program: Program, input: SetupInput): UserFileCopies {
+  const { spec } = input;
+  // A bind that is to see later mounts of the host must be opened while we still do.
+  const following = spec.linux.rootfsPropagation !== undefined;
+  if (!following) opPrivateMounts(program);
+  const prepared = opPrepareMounts(program, input);
+  if (following) opPrivateMounts(program);
+  opPivot(program, opMountRootfs(program, input.rootfs));
+  const passwd = opReadFile(program, "/etc/passwd");
+  const group = opReadFile(program, "/etc/group");
+  const ready = program.arena.text("r");
+  program.op("say that the root is there", "write", [input.channel, ready, 1]);
+  opFileSystems(program, input, prepared);
+  if (spec.hostname !== undefined && hasNamespace(spec, "uts")) {
+    opHostname(program, spec.hostname);
+  }
+  opWorkingDirectory(program, spec.process.cwd);
+  if (spec.root.readonly) opReadOnlyRoot(program);
+  opStandardDescriptors(program, input);
+  opExecuteStub(program, input);
+  return { passwd, group };
+}
+
+function opPrivateMounts(program: Program): void {
+  const args = [0, program.arena.text("/"), 0, MS.REC | MS.PRIVATE, 0];
+  program.op("make mounts private", "mount", args);
+}
+
+function opHostname(program: Program, name: string): void {
+  const length = new TextEncoder().encode(name).length;
+  const args = [program.arena.text(name), length];
+  program.op(`set the host name "${name}"`, "sethostname", args);
 }
 
 /** Opens all that is bound, while the host's paths are still there and with the caller's own rights. */
@@ -143,10 +173,12 @@ function opFileSystems(
   { mounts, devices }: ReturnType<typeof opPrepareMounts>,
 ): void {
   const { linux, root } = spec;
-  const ownDev = spec.mounts.some((m) => m.destination === "/dev" && m.type === "tmpfs");
+  const ours = new Set<string>();
   for (const prepared of mounts) {
-    opMount(program, prepared);
-    if (prepared.mount.destination !== "/dev" || !ownDev) continue;
+    const { destination, type } = prepared.mount;
+    opMount(program, prepared, ours);
+    if (type === "tmpfs" || type === "sysfs") ours.add(destination);
+    if (destination !== "/dev" || type !== "tmpfs") continue;
     for (const device of devices) opBindDevice(program, device);
     opDeviceLinks(program);
   }
@@ -181,16 +213,14 @@ function opReadFile(program: Program, path: string): FileCopy {
 }
 
 function opStandardDescriptors(program: Program, input: SetupInput): void {
-  if (input.terminal) return opTerminal(program, input.channel.theirs, input.terminal);
+  if (input.terminal) return opTerminal(program, input.channel, input.terminal);
   opStdio(program, input.stdio);
 }
 
 function opExecuteStub(program: Program, { channel, stub, init }: SetupInput): void {
   const { arena } = program;
-  const byte = arena.reserve(8);
-  // The end of the channel in place of a byte: the parent is gone.
-  program.op("wait for the word to go", "read", [channel.theirs, byte, 1], { nonzero: true });
-  program.op("keep the channel", "dup3", [channel.theirs, STUB_FD.channel, 0]);
+  opAwait(program, "wait for the word to go", channel);
+  program.op("keep the channel", "dup3", [channel, STUB_FD.channel, 0]);
   if (init !== undefined) program.op("keep the init", "dup3", [init, STUB_FD.init, 0]);
   const none = arena.vector([]);
   const args = [stub, arena.text(""), none, none, AT_EMPTY_PATH];

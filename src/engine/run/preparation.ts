@@ -1,0 +1,103 @@
+/**
+ * What can be done before a container exists, in an order that keeps the kernel busy: namespaces are made
+ * (and the network's helper started) while the rest is still being found out.
+ */
+import { mkdirSync } from "node:fs";
+import type { RunOptions } from "../../container/run_options.ts";
+import { namespaceTypes } from "../../container/spec.ts";
+import { chooseDriver, type Driver } from "../../rootless/drivers/choose_driver.ts";
+import { Launch } from "../../rootless/launch.ts";
+import { ownIdMap } from "../../rootless/subids.ts";
+import { openUserNamespace, type UserNamespace } from "../../rootless/user_namespace.ts";
+import type { StoredImage } from "../../storage/image_index.ts";
+import { openStore } from "../../storage/layout.ts";
+import type { EngineContext } from "../context.ts";
+import { attach, type Session } from "./attach.ts";
+import { prepareBindSources } from "./bind_sources.ts";
+import type { RunHost } from "./host.ts";
+import { imageFor } from "./image.ts";
+import { prepareNetwork, type RunNetwork } from "./network.ts";
+
+/** A run whose container is still to be made. */
+export interface Preparation {
+  options: RunOptions;
+  context: EngineContext;
+  host: RunHost;
+  /** Undefined with `--rootfs`, as the driver is. */
+  image: StoredImage | undefined;
+  driver: Driver | undefined;
+  userns: UserNamespace;
+  session: Session;
+  network: RunNetwork;
+  /** The launch, begun at the latest now. */
+  launch(): Promise<Launch>;
+  /** Ends whatever was begun and is not part of a running container. */
+  giveUp(): void;
+}
+
+/** Finds the image, pulling it when needed, and begins the launch. @throws TsboxError; nothing is left then */
+export async function prepareRun(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<Preparation> {
+  prepareBindSources(options.mounts);
+  const { tmp } = openStore(context.dataRoot);
+  const { runtimeDir, storageDriver: wanted } = context;
+  mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+  const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
+  const userns = openUserNamespace(idMap(options, context, host), runtimeDir);
+  const request = { userns, directory: tmp, runtimeDir, ...(wanted && { wanted }) };
+  const driver = image && chooseDriver(request);
+  const session = attach(options, host);
+  let network: RunNetwork | undefined;
+  let launch: Launch | undefined;
+  const giveUp = () => {
+    network?.disconnect();
+    launch?.abort();
+    session.abandon();
+  };
+  try {
+    const connection = network = await prepareNetwork(options, context);
+    const begin = async () => {
+      if (launch !== undefined) return launch;
+      launch = new Launch({
+        userns,
+        namespaces: namespaceTypes(options),
+        init: await init(options),
+      });
+      if (!options.debugPlan) connection.start(launch);
+      return launch;
+    };
+    // A process made before the daemon's mount would not have its descriptor.
+    if (driver?.name !== "fuse-overlayfs") await begin();
+    return {
+      options,
+      context,
+      host,
+      image,
+      driver,
+      userns,
+      session,
+      network,
+      launch: begin,
+      giveUp,
+    };
+  } catch (error) {
+    giveUp();
+    throw error;
+  }
+}
+
+async function init(options: RunOptions): Promise<Uint8Array | undefined> {
+  if (!options.init) return undefined;
+  return (await import("../../rootless/init/init_elf.ts")).initElf();
+}
+
+function idMap(options: RunOptions, { uid, gid }: EngineContext, host: RunHost) {
+  const map = ownIdMap({ uid, gid, name: host.userName, mode: options.userns });
+  if (map.reason === undefined) return map;
+  const { message, hint = "" } = map.reason;
+  host.notice(`tsbox: warning: only one user id is available in containers: ${message}; ${hint}`);
+  return map;
+}
