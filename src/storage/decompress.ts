@@ -80,8 +80,9 @@ function zstd(output: (bytes: Uint8Array) => void): Decompressor {
 }
 
 /**
- * The stream inflates on another thread. What it gave is put out in a microtask, that is after it was
- * told to go on: so the next piece is inflated while this one is unpacked.
+ * The stream inflates on another thread. What it gave is put out in the next turn of the event loop, that
+ * is after it was told to go on: so the next piece is inflated while this one is unpacked. (A microtask
+ * is too early: Bun runs them on the way into the call that tells it.)
  */
 function zlibStream(
   stream: ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>,
@@ -99,13 +100,13 @@ function zlibStream(
     }
   };
   const ended = new Promise<void>((resolve) => {
-    stream.on("data", (bytes: Uint8Array) => queueMicrotask(() => put(bytes)));
+    stream.on("data", (bytes: Uint8Array) => setImmediate(put, bytes));
     stream.on("error", (error) => {
       fail(corruptStream(messageOf(error)));
       resolve();
     });
-    stream.on("close", resolve);
-    // A macrotask: the last output is still queued when the stream says that it ended.
+    // The last output is still queued when the stream says that it ended.
+    stream.on("close", () => setImmediate(resolve));
     stream.on("end", () => setImmediate(resolve));
   });
   const check = () => {

@@ -53,7 +53,7 @@ export function collectTrash(dataRoot: string, now: number): string[] {
   for (const name of readdirSync(partial)) {
     if (name.endsWith(".lock")) continue;
     const path = `${partial}/${name}`;
-    if (isOld(path, PARTIAL_LIFE, now) && isFree(`${path}.lock`)) rmSync(path, { force: true });
+    if (isOld(path, PARTIAL_LIFE, now)) removePartial(path);
   }
   return trash.map(({ path }) => path);
 }
@@ -61,6 +61,14 @@ export function collectTrash(dataRoot: string, now: number): string[] {
 function isOld(path: string, age: number, now: number): boolean {
   const status = statSync(path, { throwIfNoEntry: false });
   return status !== undefined && now - status.ctimeMs > age;
+}
+
+function removePartial(path: string): void {
+  const lock = lockFile(`${path}.lock`, "exclusive", { wait: false });
+  if (lock === undefined) return;
+  rmSync(path, { force: true });
+  rmSync(`${path}.lock`, { force: true });
+  lock.release();
 }
 
 function isFree(lockPath: string): boolean {

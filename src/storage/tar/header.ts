@@ -84,11 +84,22 @@ export function numberField(block: Buffer, at: number, length: number): number {
   return (block[at] ?? 0) & 0x80 ? binaryNumber(block, at, length) : octalNumber(block, at, length);
 }
 
+/** Spaces or NULs, digits, and then a space or NUL after which all is ignored. */
 function octalNumber(block: Buffer, at: number, length: number): number {
-  const digits = block.toString("latin1", at, at + length).replace(/^[ \0]+|[ \0].*$/gs, "");
-  if (digits === "") return 0;
-  if (!/^[0-7]+$/.test(digits)) throw corruptArchive("a number in a header is not octal");
-  return Number.parseInt(digits, 8);
+  const end = at + length;
+  let i = at;
+  while (i < end && isBlank(block[i])) i++;
+  let value = 0;
+  for (; i < end && !isBlank(block[i]); i++) {
+    const digit = (block[i] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) throw corruptArchive("a number in a header is not octal");
+    value = value * 8 + digit;
+  }
+  return value;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0;
 }
 
 /** Two's complement, big-endian, without the first bit; the second one is the sign. */
