@@ -2,6 +2,8 @@
 
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
 export const AT_RECURSIVE = 0x8000;
 
 export const O = {
@@ -102,6 +104,8 @@ export const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 0x10 } as const;
 export const F_ADD_SEALS = 1033;
 export const F_SEAL_ALL = 0xf; // SEAL | SHRINK | GROW | WRITE
 
+export const S_IFMT = 0o170000;
+export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;

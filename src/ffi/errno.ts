@@ -1,5 +1,19 @@
-/** Error numbers of Linux by name (asm-generic; the same on x86-64 and arm64). */
-const NAMES: Readonly<Record<number, string>> = {
+/** Error numbers of Linux (asm-generic; the same on x86-64 and arm64). */
+
+/** Those that decide what is done next. */
+export const ERRNO = {
+  ENOENT: 2,
+  EINTR: 4,
+  EAGAIN: 11,
+  EACCES: 13,
+  EEXIST: 17,
+  EPIPE: 32,
+  ENAMETOOLONG: 36,
+  ENOTEMPTY: 39,
+} as const;
+
+// A function: most starts need no name, and a large literal takes its time.
+const names = (): Readonly<Record<number, string>> => ({
   1: "EPERM",
   2: "ENOENT",
   3: "ESRCH",
@@ -53,9 +67,9 @@ const NAMES: Readonly<Record<number, string>> = {
   116: "ESTALE",
   122: "EDQUOT",
   125: "ECANCELED",
-};
+});
 
 /** `EPERM` for 1; `errno 200` for a number without a name here. */
 export function errnoName(errno: number): string {
-  return NAMES[errno] ?? `errno ${errno}`;
+  return names()[errno] ?? `errno ${errno}`;
 }

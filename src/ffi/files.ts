@@ -11,8 +11,6 @@ import { address, raw, sys, SyscallError } from "./libc.ts";
 export type ByteString = string;
 
 const ENOENT = 2;
-const EINTR = 4;
-const EAGAIN = 11;
 const ENODATA = 61;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
@@ -233,19 +231,6 @@ export function attribute(fd: number, name: ByteString): Uint8Array | undefined 
   if (length >= 0) return value.slice(0, length);
   if (length === -ENODATA) return undefined;
   throw new SyscallError(`read the attribute "${name}"`, "fgetxattr", -length);
-}
-
-const LOCK = { shared: 1, exclusive: 2, nonblocking: 4 } as const;
-
-/** flock(2); false when `wait` is false and someone else holds it. @throws SyscallError */
-export function flock(fd: number, mode: "shared" | "exclusive", wait: boolean): boolean {
-  const operation = LOCK[mode] | (wait ? 0 : LOCK.nonblocking);
-  for (;;) {
-    const result = raw("flock", fd, operation);
-    if (result === 0) return true;
-    if (result === -EAGAIN) return false;
-    if (result !== -EINTR) throw new SyscallError("lock a file", "flock", -result);
-  }
 }
 
 /** An entry of a directory. */

@@ -1,7 +1,8 @@
 /** System call numbers of the calls tsbox makes, for the architecture it runs on. */
 
 /** Calls that exist on both architectures; on arm64 only the `*at` forms exist, so only those are used. */
-const X64 = {
+// Functions: a literal of this size takes its time, and one of the two is never needed.
+const x64 = () => ({
   read: 0,
   write: 1,
   close: 3,
@@ -96,6 +97,7 @@ const X64 = {
   setns: 308,
   renameat2: 316,
   seccomp: 317,
+  getrandom: 318,
   memfd_create: 319,
   execveat: 322,
   copy_file_range: 326,
@@ -112,12 +114,12 @@ const X64 = {
   close_range: 436,
   openat2: 437,
   mount_setattr: 442,
-} as const;
+});
 
 /** Name of a system call known here. */
-export type SyscallName = keyof typeof X64;
+export type SyscallName = keyof ReturnType<typeof x64>;
 
-const ARM64: Record<SyscallName, number> = {
+const arm64 = (): Record<SyscallName, number> => ({
   read: 63,
   write: 64,
   close: 57,
@@ -212,6 +214,7 @@ const ARM64: Record<SyscallName, number> = {
   setns: 268,
   renameat2: 276,
   seccomp: 277,
+  getrandom: 278,
   memfd_create: 279,
   execveat: 281,
   copy_file_range: 285,
@@ -228,18 +231,21 @@ const ARM64: Record<SyscallName, number> = {
   close_range: 436,
   openat2: 437,
   mount_setattr: 442,
-};
+});
 
 /** Machine architectures tsbox has machine code and numbers for. */
 export type Arch = "x64" | "arm64";
 
-/** Numbers of one architecture; programs for another one can be built and printed, not run. */
-export function numbersOf(arch: Arch): Readonly<Record<SyscallName, number>> {
-  return arch === "arm64" ? ARM64 : X64;
-}
-
 /** The architecture this executable was compiled for. */
 export const ARCH: Arch = process.arch === "arm64" ? "arm64" : "x64";
 
+const tableOf = (arch: Arch): Readonly<Record<SyscallName, number>> =>
+  arch === "arm64" ? arm64() : x64();
+
 /** Numbers for the machine we run on. */
-export const NR: Readonly<Record<SyscallName, number>> = numbersOf(ARCH);
+export const NR = tableOf(ARCH);
+
+/** Numbers of one architecture; programs for another one can be built and printed, not run. */
+export function numbersOf(arch: Arch): Readonly<Record<SyscallName, number>> {
+  return arch === ARCH ? NR : tableOf(arch);
+}

@@ -1,6 +1,6 @@
 /** Locks between processes: flock(2) on files of the store. The kernel releases them when a holder dies. */
 import { closeSync, fstatSync, openSync, statSync } from "node:fs";
-import { flock } from "../ffi/files.ts";
+import { flock } from "../ffi/flock.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 
 /** A lock that is held until it is released, or until the process ends. */
