@@ -23,6 +23,7 @@ import {
   beginProgram,
   type FileCopy,
   MAX_USER_FILE,
+  rootOps,
   setupOps,
   type UserFileCopies,
 } from "./launch/setup_program.ts";
@@ -108,12 +109,21 @@ export class Launch {
 
   /** Lets the first process set up its file system. @throws TsboxError "limit-exceeded" for an absurd number of mounts */
   setUp(setup: LaunchSetup): void {
-    this.#files = setupOps(this.#program, {
+    const input = {
       ...setup,
       channel: this.#channel.theirs,
       stub: this.#stub,
       init: this.#init,
-    });
+    };
+    const root = rootOps(this.#program, input);
+    this.#files = root;
+    this.#goOn();
+    setupOps(this.#program, input, root);
+    this.#goOn();
+  }
+
+  /** Lets the first process run what was appended. */
+  #goOn(): void {
     this.#program.extend();
     this.#say();
   }

@@ -1,5 +1,6 @@
 /**
- * From our process to a container's file system, as one syscall program in two parts.
+ * From our process to a container's file system, as one syscall program in three parts: the child runs each
+ * while we write the next one.
  *
  * Two processes run it: the first joins the user namespace and makes the second, in the container's
  * other namespaces and as a child of ours (CLONE_PARENT), and ends. The second mounts, waits for the word
@@ -22,6 +23,8 @@ import {
   opOpenSource,
   opReadOnly,
   opVolumes,
+  type PreparedDevice,
+  type PreparedMount,
 } from "./mount_ops.ts";
 import { opEnsureDirectory, opOpen } from "./paths.ts";
 import { opMountRootfs, opPivot, opReadOnlyRoot, type Rootfs } from "./rootfs_ops.ts";
@@ -121,8 +124,13 @@ function opAwait(program: Program, what: string, channel: number): void {
   program.op(what, "read", [channel, program.arena.reserve(8), 1], { nonzero: true });
 }
 
-/** Appends the part that sets up the file system and waits to execute the stub. */
-export function setupOps(program: Program, input: SetupInput): UserFileCopies {
+/** What the root's part leaves for the mounts in it. */
+export interface RootPart extends UserFileCopies {
+  prepared: PreparedSources;
+}
+
+/** Appends the part up to the container's root file system with the image's user files; then it waits again. */
+export function rootOps(program: Program, input: SetupInput): RootPart {
   const { spec } = input;
   // A bind that is to see later mounts of the host must be opened while we still do.
   const following = spec.linux.rootfsPropagation !== undefined;
@@ -134,6 +142,13 @@ export function setupOps(program: Program, input: SetupInput): UserFileCopies {
   const group = opReadFile(program, "/etc/group");
   const ready = program.arena.text("r");
   program.op("say that the root is there", "write", [input.channel, ready, 1]);
+  opAwait(program, "wait for the rest of the mounts", input.channel);
+  return { passwd, group, prepared };
+}
+
+/** Appends the part that mounts the rest and waits to execute the stub. */
+export function setupOps(program: Program, input: SetupInput, { prepared }: RootPart): void {
+  const { spec } = input;
   opFileSystems(program, input, prepared);
   if (spec.hostname !== undefined && hasNamespace(spec, "uts")) {
     opHostname(program, spec.hostname);
@@ -142,7 +157,6 @@ export function setupOps(program: Program, input: SetupInput): UserFileCopies {
   if (spec.root.readonly) opReadOnlyRoot(program);
   opStandardDescriptors(program, input);
   opExecuteStub(program, input);
-  return { passwd, group };
 }
 
 function opPrivateMounts(program: Program): void {
@@ -156,8 +170,14 @@ function opHostname(program: Program, name: string): void {
   program.op(`set the host name "${name}"`, "sethostname", args);
 }
 
+/** Mounts and devices whose sources are open. */
+interface PreparedSources {
+  mounts: PreparedMount[];
+  devices: PreparedDevice[];
+}
+
 /** Opens all that is bound, while the host's paths are still there and with the caller's own rights. */
-function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput) {
+function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput): PreparedSources {
   const mounts = spec.mounts.map((mount) => {
     if (mount.type === "proc" || mount.type === "sysfs") return opMakeKernelMount(program, mount);
     const isBind = mount.type === "bind";
@@ -170,7 +190,7 @@ function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput) {
 function opFileSystems(
   program: Program,
   { spec, volumes }: SetupInput,
-  { mounts, devices }: ReturnType<typeof opPrepareMounts>,
+  { mounts, devices }: PreparedSources,
 ): void {
   const { linux, root } = spec;
   const ours = new Set<string>();
