@@ -1,5 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
+import { readText, rename, writeText } from "../ffi/quick_files.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
 
 /** Where a container is in its life; each member carries what exists there. Times are RFC 3339. */
@@ -63,14 +63,14 @@ export function timestamp(): string {
  */
 export function writeRecord(directory: string, record: ContainerRecord): void {
   const temporary = `${directory}/container.json.${process.pid}`;
-  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
-  renameSync(temporary, `${directory}/container.json`);
+  writeText(temporary, JSON.stringify(record), 0o600);
+  rename(temporary, `${directory}/container.json`);
 }
 
 /** The record of the container in `directory`; undefined when there is none, or none that can be read. */
 export function readRecord(directory: string): ContainerRecord | undefined {
   try {
-    const value: unknown = JSON.parse(readFileSync(`${directory}/container.json`, "utf8"));
+    const value: unknown = JSON.parse(readText(`${directory}/container.json`));
     return isRecord(value) ? value : undefined;
   } catch {
     return undefined;

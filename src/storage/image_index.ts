@@ -3,7 +3,8 @@
  *
  * Read on the path of every `run`, so one read and one parse; replaced as a whole by rename(2) under a lock.
  */
-import { readFileSync } from "node:fs";
+import { ERRNO } from "../ffi/errno.ts";
+import { isErrno, readText } from "../ffi/quick_files.ts";
 import { parseReference } from "../oci/reference.ts";
 import type { ImageConfig } from "../oci/image_config.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -61,9 +62,9 @@ export function listImages(dataRoot: string): StoredImage[] {
   const path = storePaths(dataRoot).images;
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readText(path);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isErrno(error, ERRNO.ENOENT)) return [];
     throw new TsboxError("host", `Cannot read "${path}": ${messageOf(error)}`, { cause: error });
   }
   return decode(path, text);

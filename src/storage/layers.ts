@@ -1,5 +1,6 @@
 /** Unpacked layers: one directory each, immutable once it has its final name. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { listDirectory } from "../ffi/listing.ts";
+import { exists, readText } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import { digestHex, digestOf, isDigest } from "../oci/digest.ts";
 import { storePaths } from "./layout.ts";
@@ -38,14 +39,14 @@ export function layerDirectory(dataRoot: string, chainID: string): string {
 
 /** Whether the layer is unpacked; it has its name only when it is complete. */
 export function hasLayer(dataRoot: string, chainID: string): boolean {
-  return existsSync(`${layerHome(dataRoot, chainID)}/layer.json`);
+  return exists(`${layerHome(dataRoot, chainID)}/layer.json`);
 }
 
 /** @throws TsboxError "corrupt" when the record is missing or not readable */
 export function readLayerRecord(dataRoot: string, chainID: string): LayerRecord {
   const path = `${layerHome(dataRoot, chainID)}/layer.json`;
   try {
-    const record: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const record: unknown = JSON.parse(readText(path));
     if (isLayerRecord(record)) return record;
     throw new TsboxError("corrupt", "it is not a layer's record");
   } catch (error) {
@@ -63,7 +64,8 @@ export function isLayerRecord(value: unknown): value is LayerRecord {
 
 /** Chain ids of all unpacked layers. */
 export function listLayers(dataRoot: string): string[] {
-  return readdirSync(storePaths(dataRoot).layers)
+  return listDirectory(storePaths(dataRoot).layers)
+    .map(({ name }) => name)
     .filter((name) => /^[0-9a-f]{64}$/.test(name))
     .map((name) => `sha256:${name}`);
 }

@@ -1,5 +1,5 @@
 /** Where the store keeps what, and making the store. */
-import { existsSync, mkdirSync } from "node:fs";
+import { ensureDirectory, exists } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 
 /** Absolute paths of the parts of a store; docs/architecture.md says what is in them. */
@@ -39,7 +39,7 @@ export function storePaths(dataRoot: string): StorePaths {
 export function openStore(dataRoot: string): StorePaths {
   const paths = storePaths(dataRoot);
   // `tmp` is made last, so that a store that has it has everything.
-  if (existsSync(paths.tmp)) return paths;
+  if (exists(paths.tmp)) return paths;
   try {
     makeStore(dataRoot, paths);
   } catch (error) {
@@ -52,9 +52,9 @@ export function openStore(dataRoot: string): StorePaths {
 }
 
 function makeStore(dataRoot: string, paths: StorePaths): void {
-  mkdirSync(dataRoot, { recursive: true, mode: 0o700 });
+  ensureDirectory(dataRoot, 0o700);
   const { blobs, partial, layers, containers, names, tmp } = paths;
   for (const path of [blobs, partial, layers, containers, names, tmp]) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    ensureDirectory(path, 0o700);
   }
 }

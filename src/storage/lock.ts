@@ -1,6 +1,7 @@
 /** Locks between processes: flock(2) on files of the store. The kernel releases them when a holder dies. */
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { O } from "../ffi/constants.ts";
 import { flock } from "../ffi/flock.ts";
+import { closeFile, fileStatus, openFile, openFileStatus } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 
 /** A lock that is held until it is released, or until the process ends. */
@@ -25,12 +26,12 @@ export function lockFile(
   for (;;) {
     const fd = openLockFile(path);
     if (!flock(fd, mode, options.wait)) {
-      closeSync(fd);
+      closeFile(fd);
       return undefined;
     }
     // The file may have been removed between open and flock: then this lock excludes nobody.
-    if (isStillAt(fd, path)) return { fd, release: once(() => closeSync(fd)) };
-    closeSync(fd);
+    if (isStillAt(fd, path)) return { fd, release: once(() => closeFile(fd)) };
+    closeFile(fd);
   }
 }
 
@@ -70,7 +71,7 @@ export function withLock<T>(path: string, action: () => T): T {
 
 function openLockFile(path: string): number {
   try {
-    return openSync(path, "a", 0o600);
+    return openFile(path, O.WRONLY | O.CREAT | O.APPEND, 0o600);
   } catch (error) {
     throw new TsboxError("host", `Cannot open the lock "${path}": ${messageOf(error)}`, {
       cause: error,
@@ -79,10 +80,8 @@ function openLockFile(path: string): number {
 }
 
 function isStillAt(fd: number, path: string): boolean {
-  const now = statSync(path, { throwIfNoEntry: false });
-  if (now === undefined) return false;
-  const ours = fstatSync(fd);
-  return ours.ino === now.ino && ours.dev === now.dev;
+  const [now, ours] = [fileStatus(path), openFileStatus(fd)];
+  return ours !== undefined && ours.inode === now?.inode && ours.device === now.device;
 }
 
 function once(action: () => void): () => void {

@@ -1,51 +1,49 @@
-import { chmodSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { ERRNO } from "../ffi/errno.ts";
+import { listDirectory, type ListedName } from "../ffi/listing.ts";
+import { changeMode, isErrno, removeDirectory, unlink } from "../ffi/quick_files.ts";
 
 /**
  * Removes a tree as the caller, following no link; returns whether all of it is gone.
  *
- * Files of foreign owners and paths beyond the kernel's limit stay: those are for the worker, which
+ * Files of foreign owners, names that are not UTF-8 and paths beyond the kernel's limit stay: those are for the worker, which
  * is root of the user namespace and needs its own process.
  */
 export function removeDirectly(path: string): boolean {
   try {
-    removeDirectory(path);
+    removeTree(path);
     return true;
   } catch (thrown) {
-    return errorCode(thrown) === "ENOENT";
+    return isErrno(thrown, ERRNO.ENOENT);
   }
 }
 
-function removeDirectory(path: string): void {
+function removeTree(path: string): void {
   // An empty one may be unreadable: overlayfs makes its work directory with mode 0.
   if (removeEmpty(path)) return;
-  for (const entry of entries(path)) {
-    const child = `${path}/${entry.name}`;
-    if (entry.isDirectory()) removeDirectory(child);
-    else unlinkSync(child);
+  for (const { name, isDirectory } of entries(path)) {
+    const child = `${path}/${name}`;
+    if (isDirectory) removeTree(child);
+    else unlink(child);
   }
-  rmdirSync(path);
+  removeDirectory(path);
 }
 
 function removeEmpty(path: string): boolean {
   try {
-    rmdirSync(path);
+    removeDirectory(path);
     return true;
   } catch (thrown) {
-    if (errorCode(thrown) === "ENOTEMPTY") return false;
+    if (isErrno(thrown, ERRNO.ENOTEMPTY)) return false;
     throw thrown;
   }
 }
 
-function entries(path: string) {
+function entries(path: string): ListedName[] {
   try {
-    return readdirSync(path, { withFileTypes: true });
+    return listDirectory(path);
   } catch (thrown) {
-    if (errorCode(thrown) !== "EACCES") throw thrown;
-    chmodSync(path, 0o700);
-    return readdirSync(path, { withFileTypes: true });
+    if (!isErrno(thrown, ERRNO.EACCES)) throw thrown;
+    changeMode(path, 0o700);
+    return listDirectory(path);
   }
-}
-
-function errorCode(thrown: unknown): unknown {
-  return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
 }

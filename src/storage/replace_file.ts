@@ -1,5 +1,8 @@
 /** Files that are always whole: the old content or the new one, also after a crash. */
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { O } from "../ffi/constants.ts";
+import { writeAll } from "../ffi/file_content.ts";
+import { sys } from "../ffi/libc.ts";
+import { closeFile, openFile, rename, unlink } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 
 /**
@@ -10,7 +13,7 @@ export function replaceFile(path: string, text: string): void {
   const temporary = `${path}.new`;
   try {
     writeDurably(temporary, text);
-    renameSync(temporary, path);
+    rename(temporary, path);
     syncDirectory(path.slice(0, path.lastIndexOf("/")));
   } catch (error) {
     throw writeError(path, error);
@@ -19,32 +22,31 @@ export function replaceFile(path: string, text: string): void {
 
 /** Writes a new file or the file anew, and waits until the disk has it. */
 export function writeDurably(path: string, text: string | Uint8Array): void {
-  const fd = openSync(path, "w", 0o600);
+  const fd = openFile(path, O.WRONLY | O.CREAT | O.TRUNC, 0o600);
   try {
     const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-    fsyncSync(fd);
+    writeAll(fd, bytes, `write "${path}"`);
+    sys(`write "${path}" to the disk`, "fsync", fd);
   } catch (error) {
-    unlinkSync(path);
+    unlink(path);
     throw error;
   } finally {
-    closeSync(fd);
+    closeFile(fd);
   }
 }
 
 /** Makes the names in a directory durable: a rename is, only after this. */
 export function syncDirectory(path: string): void {
-  const fd = openSync(path, "r");
+  const fd = openFile(path, O.RDONLY);
   try {
-    fsyncSync(fd);
+    sys(`write "${path}" to the disk`, "fsync", fd);
   } finally {
-    closeSync(fd);
+    closeFile(fd);
   }
 }
 
 function writeError(path: string, error: unknown): TsboxError {
-  const full = error instanceof Error && "code" in error &&
-    (error.code === "ENOSPC" || error.code === "EDQUOT");
+  const full = error instanceof TsboxError && error.code === "no-space";
   return new TsboxError(
     full ? "no-space" : "host",
     `Cannot write "${path}": ${messageOf(error)}`,
