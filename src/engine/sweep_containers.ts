@@ -1,6 +1,7 @@
 /** Deletes what run processes left that were killed before they could: done by whoever comes next. */
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
+import { nameOf } from "../storage/container_name.ts";
 import {
   type ContainerScan,
   deleteContainer,
@@ -20,7 +21,8 @@ export async function sweepContainers(
   const ended = scan.containers.filter(isAbandoned)
     .map(({ directory, record: { id, name } }) => ({ directory, id, name }));
   const unmade = scan.unrecorded.filter(isAbandonedDirectory)
-    .map((directory) => ({ directory, id: directory.slice(-64), name: "" }));
+    .map((directory) => ({ directory, id: directory.slice(-64) }))
+    .map((unmade) => ({ ...unmade, name: nameOf(context.dataRoot, unmade.id) }));
   const rest = [...ended, ...unmade].flatMap((container) => {
     // Without the lock its owner lives after all, or another command is deleting it right now.
     const lock = tryLock(container.directory, "exclusive");

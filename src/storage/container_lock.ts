@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { raw, sys } from "../ffi/libc.ts";
 
 /** Of flock(2). */
@@ -22,12 +22,23 @@ function held(fd: number): ContainerLock {
   return { fd, release };
 }
 
-/** Makes the lock file of a new container and takes it for as long as the container lives. */
-export function makeLock(directory: string): ContainerLock {
+/**
+ * Makes the lock file of a new container and takes it for as long as the container lives. Undefined when
+ * somebody has deleted the directory meanwhile, since nobody held its lock.
+ */
+export function makeLock(directory: string): ContainerLock | undefined {
   const path = `${directory}/lock`;
-  const fd = openSync(path, "wx", 0o600);
+  let fd: number;
+  try {
+    fd = openSync(path, "a", 0o600);
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  }
   sys(`lock "${path}"`, "flock", fd, LOCK.EX);
-  return held(fd);
+  if (existsSync(path)) return held(fd);
+  closeSync(fd);
+  return undefined;
 }
 
 /**

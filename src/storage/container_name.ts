@@ -1,4 +1,4 @@
-import { existsSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
 import { withDirectoryLock } from "./container_lock.ts";
 
@@ -77,6 +77,11 @@ export function ownerOf(dataRoot: string, name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The name a container has, found by looking at all of them; empty when it has none. */
+export function nameOf(dataRoot: string, id: string): string {
+  return readdirSync(`${dataRoot}/names`).find((name) => ownerOf(dataRoot, name) === id) ?? "";
 }
 
 function conflict(dataRoot: string, name: string): TsboxError {

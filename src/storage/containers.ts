@@ -1,5 +1,5 @@
 /** The containers of a store: made, found, listed, deleted. Their lock says whether they live. */
-import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
 import { type ContainerLock, makeLock, processStart, tryLock } from "./container_lock.ts";
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
@@ -26,9 +26,6 @@ export interface StoredContainer {
   owned: boolean;
 }
 
-/** A directory without a record is given this long, in milliseconds, before it counts as left behind. */
-const MAKING_TIME = 60_000;
-
 /** What the exit code of a container is when the process that ran it was killed: 128 + SIGKILL. */
 const KILLED = 137;
 
@@ -43,6 +40,8 @@ export function createContainer(dataRoot: string, wanted: { name?: string }): Ne
   const directory = `${dataRoot}/containers/${id}`;
   makeDirectory(dataRoot, directory);
   const lock = makeLock(directory);
+  // Taken for one that was left behind, in the moment before it was locked.
+  if (lock === undefined) return createContainer(dataRoot, wanted);
   try {
     return { id, name: reserveName(dataRoot, id, wanted.name), directory, lock };
   } catch (thrown) {
@@ -152,10 +151,11 @@ export function isAbandoned({ record, owned }: StoredContainer): boolean {
   return record.options.remove && !owned && record.state.status !== "running";
 }
 
-/** Whether a directory without a record was left behind: its maker would have written one by now. */
+/** Whether a directory without a record was left behind: its maker would hold the lock. */
 export function isAbandonedDirectory(path: string): boolean {
-  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  return made !== undefined && Date.now() - made > MAKING_TIME;
+  const lock = tryLock(path, "exclusive");
+  lock?.release();
+  return lock !== undefined;
 }
 
 /**
