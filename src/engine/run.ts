@@ -4,7 +4,7 @@ import type { RunOptions } from "../container/run_options.ts";
 import { containerHostname, containerLabels, makeSpec } from "../container/spec.ts";
 import { withUser } from "../container/with_user.ts";
 import { SIGKILL } from "../ffi/constants.ts";
-import { exitStatus, sendSignal } from "../ffi/process.ts";
+import { exitStatus } from "../ffi/process.ts";
 import type { RuntimeSpec } from "../oci/runtime_spec.ts";
 import { seccompFilter } from "../rootless/seccomp/filter.ts";
 import { processStart } from "../storage/container_lock.ts";
@@ -15,10 +15,11 @@ import {
   timestamp,
   writeRecord,
 } from "../storage/container_record.ts";
-import { createContainer, type NewContainer } from "../storage/containers.ts";
+import type { NewContainer } from "../storage/containers.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { writeCidfile } from "./run/cidfile.ts";
+import { create } from "./run/create.ts";
 import { discardContainer } from "./run/discard.ts";
 import { writeEtcFiles } from "./run/etc.ts";
 import type { RunHost } from "./run/host.ts";
@@ -55,10 +56,22 @@ export async function run(
   context: EngineContext,
   host: RunHost,
 ): Promise<number> {
+  try {
+    return await runPrepared(options, context, host);
+  } catch (error) {
+    const { explainFailure } = await import("../rootless/remedies.ts");
+    throw explainFailure(error);
+  }
+}
+
+async function runPrepared(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<number> {
   const preparation = await prepareRun(options, context, host);
   try {
-    const wanted = options.name === undefined ? {} : { name: options.name };
-    const container = createContainer(context.dataRoot, wanted);
+    const container = await create(options.name, context, host);
     try {
       if (options.cidfile !== undefined) writeCidfile(options.cidfile, container.id);
       return await runCreated({ ...preparation, container });
@@ -166,6 +179,7 @@ async function runSpec(
   }
   const warning = await network.ready();
   if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
+  session.starting();
   const running = launch.execute(process, filter);
   let delivered = false;
   try {
@@ -178,7 +192,7 @@ async function runSpec(
     writeRecord(container.directory, record);
     delivered = await session.run(running);
   } finally {
-    sendSignal(running.pid, SIGKILL);
+    running.signal(SIGKILL);
   }
   const exitCode = exitStatus(await running.ended);
   const { startedAt } = record.state;

@@ -65,6 +65,8 @@ export interface Running {
   terminal?: number;
   /** How its first process ended; it is waited for then. */
   ended: Promise<Ending>;
+  /** Sends its first process a signal; does nothing once it has ended, when its number may be another's. */
+  signal(number: number): void;
 }
 
 /** Most that the stub reports: the results of all its ops. */
@@ -208,11 +210,14 @@ export class Launch {
     const terminal = this.#waitExecuted(stub, process);
     this.#over = true;
     this.#close();
+    let alive = true;
     const end = ended(pid).then((ending) => {
+      alive = false;
       guard.dismiss();
       return ending;
     });
-    return { pid, ended: end, ...(terminal === undefined ? {} : { terminal }) };
+    const signal = (number: number) => void (alive && sendSignal(pid, number));
+    return { pid, ended: end, signal, ...(terminal === undefined ? {} : { terminal }) };
   }
 
   #stubFor(process: SpecProcess, filter: SeccompFilter | undefined): Stub {

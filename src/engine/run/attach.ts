@@ -5,7 +5,7 @@ import { isTerminal, windowSize } from "../../ffi/terminal.ts";
 import type { Running } from "../../rootless/launch.ts";
 import { TsboxError } from "../../errors.ts";
 import type { RunHost } from "./host.ts";
-import { forwardSignals } from "./signals.ts";
+import { ending, forwarding } from "./signals.ts";
 import { containerStdio } from "./stdio.ts";
 
 /** The user's side of a container that is being run. */
@@ -14,6 +14,8 @@ export interface Session {
   descriptors: readonly [number, number, number];
   /** The container gets a terminal of this size in their place. */
   terminal?: { rows: number; columns: number } | undefined;
+  /** The container is about to run: from now on signals are for it. */
+  starting(): void;
   /** Closes everything, unless the container was started. */
   abandon(): void;
   /** Serves the container until it has ended; resolves to whether all that it wrote is delivered. */
@@ -30,11 +32,16 @@ export function attach(options: RunOptions, host: RunHost): Session {
 
 function streamSession(options: RunOptions, host: RunHost): Session {
   const stdio = containerStdio(options.interactive);
+  const signals = forwarding(options.sigProxy, host.notice);
   return {
     descriptors: stdio.descriptors,
-    abandon: () => stdio.abandoned(),
+    starting: () => signals.start(),
+    abandon() {
+      signals.stop();
+      stdio.abandoned();
+    },
     async run(running) {
-      const signals = forwardSignals(running.pid, options.sigProxy, host.notice);
+      signals.serve(running);
       const delivered = stdio.started();
       await running.ended;
       stdio.drain();
@@ -56,11 +63,14 @@ function terminalSession(options: RunOptions): Session {
     );
   }
   const terminal = (isTerminal(1) ? windowSize(1) : undefined) ?? DEFAULT_SIZE;
+  const signals = ending();
   return {
     descriptors: [0, 1, 2],
     terminal,
-    abandon: () => {},
+    starting: () => signals.start(),
+    abandon: () => signals.stop(),
     async run(running) {
+      signals.serve(running);
       if (running.terminal === undefined) throw new TsboxError("host", "Cannot get the terminal");
       const { relayTerminal } = await import("../terminal_relay.ts");
       const relay = relayTerminal({
@@ -74,6 +84,7 @@ function terminalSession(options: RunOptions): Session {
         return await relay.finished === "delivered";
       } finally {
         relay.restore();
+        signals.stop();
       }
     },
   };

@@ -1,9 +1,9 @@
 /** Signals that tsbox gets while a container runs attached. */
 import { SIGKILL } from "../../ffi/constants.ts";
-import { sendSignal } from "../../ffi/process.ts";
+import type { Running } from "../../rootless/launch.ts";
 
 /** What docker passes on, without those that concern the receiver alone (CHLD, PIPE, URG, TSTP, TTIN, TTOU). */
-const FORWARDED = {
+const NUMBERS = {
   SIGHUP: 1,
   SIGINT: 2,
   SIGQUIT: 3,
@@ -14,7 +14,7 @@ const FORWARDED = {
   SIGWINCH: 28,
 } as const;
 
-type Forwarded = keyof typeof FORWARDED;
+type Taken = keyof typeof NUMBERS;
 
 /** So many of SIGINT or SIGTERM, and the container is killed: a first process may ignore them. */
 const PATIENCE = 3;
@@ -22,37 +22,53 @@ const PATIENCE = 3;
 /** Seconds a container gets after the user's terminal is gone. */
 const HANGUP_GRACE = 10;
 
-/** What is done with signals, and how to stop doing it. */
-export interface SignalForwarding {
+/** What is done with signals. */
+export interface SignalHandling {
+  /** Takes signals in, which would end us: a container that has just been started must not be left alone. */
+  start(): void;
+  /** Has them handled, also those that came since the start. */
+  serve(container: Running): void;
+  /** Leaves signals alone again. */
   stop(): void;
 }
 
-/**
- * Passes signals on to the process `pid`, a child of ours that was not waited for.
- * @param proxy false: only the third request to end does anything
- */
-export function forwardSignals(
-  pid: number,
-  proxy: boolean,
-  notice: (line: string) => void,
-): SignalForwarding {
-  let requests = 0;
-  const handler = (name: NodeJS.Signals) => {
-    const number = FORWARDED[name as Forwarded];
-    if (proxy) sendSignal(pid, number);
-    if (number === FORWARDED.SIGHUP) {
-      setTimeout(() => sendSignal(pid, SIGKILL), HANGUP_GRACE * 1000).unref();
-    }
-    if (number !== FORWARDED.SIGINT && number !== FORWARDED.SIGTERM) return;
-    if (++requests < PATIENCE) return;
-    notice(`got ${PATIENCE} SIGTERM/SIGINTs, forcefully exiting`);
-    sendSignal(pid, SIGKILL);
-  };
-  const names = Object.keys(FORWARDED);
-  for (const name of names) process.on(name, handler);
+type React = (signal: number, container: Running) => void;
+
+function handling(names: readonly Taken[], react: React): SignalHandling {
+  const early: number[] = [];
+  let take = (signal: number): void => void early.push(signal);
+  const handler = (name: NodeJS.Signals) => take(NUMBERS[name as Taken]);
   return {
+    start() {
+      for (const name of names) process.on(name, handler);
+    },
+    serve(container) {
+      take = (signal) => react(signal, container);
+      early.splice(0).forEach(take);
+    },
     stop() {
       for (const name of names) process.off(name, handler);
     },
   };
+}
+
+/** Passes signals on. @param proxy false: only the third request to end does anything */
+export function forwarding(proxy: boolean, notice: (line: string) => void): SignalHandling {
+  let requests = 0;
+  return handling(Object.keys(NUMBERS) as Taken[], (signal, container) => {
+    if (proxy) container.signal(signal);
+    if (signal === NUMBERS.SIGHUP) {
+      setTimeout(() => container.signal(SIGKILL), HANGUP_GRACE * 1000).unref();
+    }
+    if (signal !== NUMBERS.SIGINT && signal !== NUMBERS.SIGTERM) return;
+    if (++requests < PATIENCE) return;
+    notice(`got ${PATIENCE} SIGTERM/SIGINTs, forcefully exiting`);
+    container.signal(SIGKILL);
+  });
+}
+
+/** With a terminal docker passes none on, and what ends docker's client ends a container of ours. */
+export function ending(): SignalHandling {
+  const names: Taken[] = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"];
+  return handling(names, (_, container) => container.signal(SIGKILL));
 }
