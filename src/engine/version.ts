@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readText } from "../ffi/quick_files.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import type { ComponentVersion, VersionInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
 
 /** The release of the running kernel, as `uname -r`. */
 export function kernelRelease(): string {
-  return readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+  return readText("/proc/sys/kernel/osrelease").trim();
 }
 
 /** What this executable is. There is no daemon: client and server are the same program. */

@@ -1,6 +1,6 @@
 /** Where the setuid programs newuidmap and newgidmap are: never looked up by the caller's PATH. */
 
-import { existsSync } from "node:fs";
+import { exists } from "../ffi/quick_files.ts";
 
 export const HELPER_FOLDERS = ["/usr/bin", "/run/wrappers/bin", "/usr/local/bin", "/bin"] as const;
 
@@ -12,5 +12,5 @@ export function findHelper(
   name: string,
   folders: readonly string[] = HELPER_FOLDERS,
 ): string | undefined {
-  return folders.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
+  return folders.map((folder) => `${folder}/${name}`).find((path) => exists(path));
 }

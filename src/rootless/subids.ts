@@ -1,5 +1,5 @@
 /** Which subordinate ids are the caller's, by /etc/subuid and /etc/subgid (subuid(5)). */
-import { readFileSync } from "node:fs";
+import { readTextIfAny } from "../ffi/quick_files.ts";
 import { TsboxError } from "../errors.ts";
 import { findHelper, HELPER_FOLDERS, ID_HELPERS } from "./id_helpers.ts";
 import { fullMap, type IdMap, type IdRange, singleMap } from "./id_map.ts";
@@ -110,11 +110,7 @@ export function nameOf(passwd: string, uid: number): string | undefined {
 }
 
 function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
+  return readTextIfAny(path) ?? "";
 }
 
 /**

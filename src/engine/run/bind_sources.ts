@@ -1,6 +1,6 @@
 /** The host's side of bind mounts, looked at before anything of a container is made. */
-import { existsSync, mkdirSync } from "node:fs";
 import type { MountRequest } from "../../container/run_options.ts";
+import { ensureDirectory, exists } from "../../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
 
 /**
@@ -9,7 +9,7 @@ import { messageOf, TsboxError } from "../../errors.ts";
  */
 export function prepareBindSources(mounts: readonly MountRequest[]): void {
   for (const mount of mounts) {
-    if (mount.type !== "bind" || existsSync(mount.source)) continue;
+    if (mount.type !== "bind" || exists(mount.source)) continue;
     if (!mount.createSource) throw missing(mount.source);
     makeFolder(mount.source);
   }
@@ -22,7 +22,7 @@ function missing(source: string): TsboxError {
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    ensureDirectory(path, 0o755);
   } catch (cause) {
     const message = `error while creating mount source path '${path}': ${messageOf(cause)}`;
     throw new TsboxError("host", message, { cause });

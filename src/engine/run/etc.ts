@@ -1,7 +1,7 @@
 /** Writes a container's hosts, hostname and resolv.conf. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { etcFiles } from "../../container/etc_files.ts";
 import type { RunOptions } from "../../container/run_options.ts";
+import { readTextIfAny, writeText } from "../../ffi/quick_files.ts";
 
 /** What the files need to know of the container's network. */
 export interface EtcNetwork {
@@ -17,14 +17,6 @@ export interface EtcPaths {
   resolvConf: string;
 }
 
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
 /** Writes the three files into the container's directory; the container may change them. */
 export function writeEtcFiles(
   directory: string,
@@ -34,8 +26,8 @@ export function writeEtcFiles(
 ): EtcPaths {
   const files = etcFiles(options, {
     hostname,
-    hostHosts: options.network === "host" ? textOf("/etc/hosts") : "",
-    hostResolvConf: textOf("/etc/resolv.conf"),
+    hostHosts: options.network === "host" ? readTextIfAny("/etc/hosts") ?? "" : "",
+    hostResolvConf: readTextIfAny("/etc/resolv.conf") ?? "",
     ...network,
   });
   const paths = {
@@ -43,8 +35,8 @@ export function writeEtcFiles(
     hostname: `${directory}/hostname`,
     resolvConf: `${directory}/resolv.conf`,
   };
-  writeFileSync(paths.hosts, files.hosts, { mode: 0o644 });
-  writeFileSync(paths.hostname, files.hostname, { mode: 0o644 });
-  writeFileSync(paths.resolvConf, files.resolvConf, { mode: 0o644 });
+  writeText(paths.hosts, files.hosts, 0o644);
+  writeText(paths.hostname, files.hostname, 0o644);
+  writeText(paths.resolvConf, files.resolvConf, 0o644);
   return paths;
 }

@@ -1,6 +1,6 @@
 /** From an image's layers to something the launcher can mount, by the storage driver that works here. */
-import { mkdirSync } from "node:fs";
 import type { RunOptions } from "../../container/run_options.ts";
+import { makeDirectory } from "../../ffi/quick_files.ts";
 import type { Driver } from "../../rootless/drivers/choose_driver.ts";
 import type { Rootfs } from "../../rootless/launch.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
@@ -48,8 +48,8 @@ export async function imageFilesystem(
     return { rootfs: { kind: "directory", path }, driver: driver.name, release: nothing };
   }
   const layered = { lower, upper: `${directory}/upper`, work: `${directory}/work` };
-  mkdirSync(layered.upper, { mode: 0o755 });
-  mkdirSync(layered.work, { mode: 0o700 });
+  makeDirectory(layered.upper, 0o755);
+  makeDirectory(layered.work, 0o700);
   if (driver.name === "overlay") {
     const rootfs = {
       kind: "overlay",

@@ -1,5 +1,5 @@
 /** Which of the ways to put a root filesystem together works here. */
-import { accessSync, constants, existsSync } from "node:fs";
+import { exists, isReadWritable } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import type { UserNamespace } from "../user_namespace.ts";
 import { overlayObstacle } from "./overlay_probe.ts";
@@ -35,16 +35,14 @@ export function findFuseOverlay(
   folders: readonly string[] = FOLDERS,
   device = "/dev/fuse",
 ): string | Obstacle {
-  const executable = folders.map((folder) => `${folder}/fuse-overlayfs`).find(existsSync);
+  const executable = folders.map((folder) => `${folder}/fuse-overlayfs`).find(exists);
   if (executable === undefined) {
     return {
       reason: "fuse-overlayfs is not installed",
       remedy: "install it ('sudo apt install fuse-overlayfs')",
     };
   }
-  try {
-    accessSync(device, constants.R_OK | constants.W_OK);
-  } catch {
+  if (!isReadWritable(device)) {
     return {
       reason: `"${device}" is missing or not accessible`,
       remedy: `run 'sudo modprobe fuse && sudo chmod 0666 ${device}'`,

@@ -1,26 +1,26 @@
 /** Whether the kernel's overlay works in the user namespace on the file system of the store. */
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
 import { Arena } from "../../ffi/arena.ts";
-import { AT_FDCWD, CLONE } from "../../ffi/constants.ts";
+import { AT_FDCWD, AT_REMOVEDIR, CLONE } from "../../ffi/constants.ts";
 import { SyscallError } from "../../ffi/libc.ts";
+import { listDirectory } from "../../ffi/listing.ts";
 import { opClone } from "../../ffi/process.ts";
 import { Program } from "../../ffi/program.ts";
+import {
+  changeMode,
+  fileStatus,
+  linkStatus,
+  makeDirectory,
+  readText,
+  readTextIfAny,
+  removeDirectory,
+  rename,
+  unlink,
+  writeText,
+} from "../../ffi/quick_files.ts";
+import { randomBytes } from "../../ffi/random.ts";
 import type { UserNamespace } from "../user_namespace.ts";
 import { finish, opEnterUserNamespace, opOwnMounts } from "./enter_user_namespace.ts";
 
-const AT_REMOVEDIR = 0x200;
 // Without `volatile` the unmount would write the whole file system of the store to disk.
 const OPTIONS = "lowerdir=lower,upperdir=upper,workdir=work,userxattr,volatile";
 
@@ -35,37 +35,30 @@ export function overlayObstacle(
   directory: string,
   runtimeDir: string,
 ): string | undefined {
-  const record = `${runtimeDir}/overlay-${statSync(directory).dev}`;
-  const kernel = readFileSync("/proc/sys/kernel/osrelease", "utf8");
-  if (recorded(record) === kernel) return undefined;
+  const record = `${runtimeDir}/overlay-${fileStatus(directory)?.device}`;
+  const kernel = readText("/proc/sys/kernel/osrelease");
+  if (readTextIfAny(record) === kernel) return undefined;
   const obstacle = tryOverlay(userns, directory);
   if (obstacle === undefined) remember(record, kernel);
   return obstacle;
 }
 
-function recorded(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
 function remember(path: string, text: string): void {
   const temporary = `${path}.${process.pid}`;
   try {
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, path);
+    writeText(temporary, text, 0o600);
+    rename(temporary, path);
   } catch {
     // Only a cache: the next command asks the kernel again.
   }
 }
 
 function tryOverlay(userns: UserNamespace, directory: string): string | undefined {
-  const folder = mkdtempSync(`${directory}/overlay-`);
+  const folder = `${directory}/overlay-${randomBytes(8).toHex()}`;
+  makeDirectory(folder, 0o700);
   try {
     for (const name of ["lower", "upper", "work", "merged", "lower/a"]) {
-      mkdirSync(`${folder}/${name}`);
+      makeDirectory(`${folder}/${name}`, 0o755);
     }
     finish(probeProgram(userns, folder), "trying overlay");
     return undefined;
@@ -105,12 +98,12 @@ function probeProgram(userns: UserNamespace, folder: string): Program {
 /** Removes what overlayfs made, which is ours but of mode 000; what cannot be removed may stay there. */
 function remove(path: string): void {
   try {
-    if (lstatSync(path).isDirectory()) {
-      chmodSync(path, 0o700);
-      for (const name of readdirSync(path)) remove(`${path}/${name}`);
-      rmdirSync(path);
+    if (linkStatus(path)?.isDirectory) {
+      changeMode(path, 0o700);
+      for (const { name } of listDirectory(path)) remove(`${path}/${name}`);
+      removeDirectory(path);
     } else {
-      unlinkSync(path);
+      unlink(path);
     }
   } catch {
     // The caller's directory is for things that whoever comes next may remove.
