@@ -180,6 +180,7 @@ async function runSpec(
   const warning = await network.ready();
   if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
   session.starting();
+  const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
   const running = launch.execute(process, filter);
   let delivered = false;
   try {
@@ -193,10 +194,20 @@ async function runSpec(
     delivered = await session.run(running);
   } finally {
     running.signal(SIGKILL);
+    await running.ended;
+    endOrphans?.();
   }
   const exitCode = exitStatus(await running.ended);
   const { startedAt } = record.state;
   record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
   if (!options.remove) writeRecord(container.directory, record);
   return exitCode === 0 && !delivered ? LOST_OUTPUT : exitCode;
+}
+
+/** Returns what ends the processes that the first one, which shares the host's process ids, leaves behind. */
+async function orphansOf(pid: number): Promise<() => void> {
+  const { adoptOrphans, killOrphans, mountNamespace } = await import("./run/orphans.ts");
+  adoptOrphans();
+  const namespace = mountNamespace(pid);
+  return () => namespace === undefined ? undefined : killOrphans(namespace);
 }
