@@ -1,5 +1,7 @@
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { O } from "../ffi/constants.ts";
+import { ERRNO } from "../ffi/errno.ts";
 import { raw, sys } from "../ffi/libc.ts";
+import { closeFile, exists, isErrno, openFile, readText } from "../ffi/quick_files.ts";
 
 /** Of flock(2). */
 const LOCK = { SH: 1, EX: 2, NB: 4 };
@@ -16,7 +18,7 @@ function held(fd: number): ContainerLock {
   let open = true;
   const release = () => {
     // A second close could hit a descriptor that someone else got meanwhile.
-    if (open) closeSync(fd);
+    if (open) closeFile(fd);
     open = false;
   };
   return { fd, release };
@@ -30,14 +32,14 @@ export function makeLock(directory: string): ContainerLock | undefined {
   const path = `${directory}/lock`;
   let fd: number;
   try {
-    fd = openSync(path, "a", 0o600);
+    fd = openFile(path, O.WRONLY | O.CREAT, 0o600);
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+    if (isErrno(thrown, ERRNO.ENOENT)) return undefined;
     throw thrown;
   }
   sys(`lock "${path}"`, "flock", fd, LOCK.EX);
-  if (existsSync(path)) return held(fd);
-  closeSync(fd);
+  if (exists(path)) return held(fd);
+  closeFile(fd);
   return undefined;
 }
 
@@ -53,30 +55,31 @@ export function tryLock(
   let fd: number;
   try {
     // Whoever was killed right after making the directory left no lock file, but something to remove.
-    fd = openSync(`${directory}/lock`, mode === "shared" ? "r" : "a", 0o600);
+    const flags = mode === "shared" ? O.RDONLY : O.WRONLY | O.CREAT;
+    fd = openFile(`${directory}/lock`, flags, 0o600);
   } catch {
     return undefined;
   }
   if (raw("flock", fd, (mode === "shared" ? LOCK.SH : LOCK.EX) + LOCK.NB) === 0) return held(fd);
-  closeSync(fd);
+  closeFile(fd);
   return undefined;
 }
 
 /** Runs `action` while nobody else does so for the same directory; waits for its turn. */
 export function withDirectoryLock<T>(directory: string, action: () => T): T {
-  const fd = openSync(directory, "r");
+  const fd = openFile(directory, O.RDONLY);
   try {
     sys(`lock "${directory}"`, "flock", fd, LOCK.EX);
     return action();
   } finally {
-    closeSync(fd);
+    closeFile(fd);
   }
 }
 
 /** When a process was started, in clock ticks since boot (field 22 of /proc/PID/stat). */
 export function processStart(pid: number): number | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const stat = readText(`/proc/${pid}/stat`);
     // The second field is the program's name in brackets and may contain anything, brackets too.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return state === "Z" || state === "X" ? undefined : Number(fields[18]);

@@ -1,4 +1,6 @@
-import { existsSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
+import { ERRNO } from "../ffi/errno.ts";
+import { listDirectory } from "../ffi/listing.ts";
+import { exists, isErrno, makeLink, readLink, unlink } from "../ffi/quick_files.ts";
 import { TsboxError } from "../errors.ts";
 import { withDirectoryLock } from "./container_lock.ts";
 
@@ -52,10 +54,10 @@ function reserve(dataRoot: string, id: string, name: string): boolean {
 
 function link(dataRoot: string, id: string, name: string): boolean {
   try {
-    symlinkSync(id, `${dataRoot}/names/${name}`);
+    makeLink(id, `${dataRoot}/names/${name}`);
     return true;
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST") return false;
+    if (isErrno(thrown, ERRNO.EEXIST)) return false;
     throw thrown;
   }
 }
@@ -64,24 +66,21 @@ function link(dataRoot: string, id: string, name: string): boolean {
 function takeOver(dataRoot: string, id: string, name: string): boolean {
   return withDirectoryLock(`${dataRoot}/names`, () => {
     const owner = ownerOf(dataRoot, name);
-    if (owner !== undefined && existsSync(`${dataRoot}/containers/${owner}`)) return false;
-    if (owner !== undefined) unlinkSync(`${dataRoot}/names/${name}`);
+    if (owner !== undefined && exists(`${dataRoot}/containers/${owner}`)) return false;
+    if (owner !== undefined) unlink(`${dataRoot}/names/${name}`);
     return link(dataRoot, id, name);
   });
 }
 
 /** The id a name stands for, whether or not that container still exists. */
 export function ownerOf(dataRoot: string, name: string): string | undefined {
-  try {
-    return readlinkSync(`${dataRoot}/names/${name}`);
-  } catch {
-    return undefined;
-  }
+  return readLink(`${dataRoot}/names/${name}`);
 }
 
 /** The name a container has, found by looking at all of them; empty when it has none. */
 export function nameOf(dataRoot: string, id: string): string {
-  return readdirSync(`${dataRoot}/names`).find((name) => ownerOf(dataRoot, name) === id) ?? "";
+  const names = listDirectory(`${dataRoot}/names`);
+  return names.find(({ name }) => ownerOf(dataRoot, name) === id)?.name ?? "";
 }
 
 function conflict(dataRoot: string, name: string): TsboxError {
@@ -98,5 +97,5 @@ function conflict(dataRoot: string, name: string): TsboxError {
  * nobody else can have taken the name over. The empty name is none.
  */
 export function releaseName(dataRoot: string, id: string, name: string): void {
-  if (name !== "" && ownerOf(dataRoot, name) === id) unlinkSync(`${dataRoot}/names/${name}`);
+  if (name !== "" && ownerOf(dataRoot, name) === id) unlink(`${dataRoot}/names/${name}`);
 }

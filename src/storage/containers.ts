@@ -1,5 +1,8 @@
 /** The containers of a store: made, found, listed, deleted. Their lock says whether they live. */
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { ERRNO } from "../ffi/errno.ts";
+import { listDirectory } from "../ffi/listing.ts";
+import { ensureDirectory, isErrno, makeDirectory, rename } from "../ffi/quick_files.ts";
+import { randomBytes } from "../ffi/random.ts";
 import { TsboxError } from "../errors.ts";
 import { type ContainerLock, makeLock, processStart, tryLock } from "./container_lock.ts";
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
@@ -38,7 +41,7 @@ const KILLED = 137;
 export function createContainer(dataRoot: string, wanted: { name?: string }): NewContainer {
   const id = newId();
   const directory = `${dataRoot}/containers/${id}`;
-  makeDirectory(dataRoot, directory);
+  makeContainerDirectory(dataRoot, directory);
   const lock = makeLock(directory);
   // Taken for one that was left behind, in the moment before it was locked.
   if (lock === undefined) return createContainer(dataRoot, wanted);
@@ -54,20 +57,20 @@ export function createContainer(dataRoot: string, wanted: { name?: string }): Ne
 /** The short form must not be all digits: as a host name it would read as a number. */
 function newId(): string {
   for (;;) {
-    const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+    const id = randomBytes(32).toHex();
     if (/[a-f]/.test(id.slice(0, 12))) return id;
   }
 }
 
-function makeDirectory(dataRoot: string, directory: string): void {
+function makeContainerDirectory(dataRoot: string, directory: string): void {
   try {
-    mkdirSync(directory, { mode: 0o700 });
+    makeDirectory(directory, 0o700);
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
+    if (!isErrno(thrown, ERRNO.ENOENT)) throw thrown;
     for (const part of ["containers", "names", "tmp"]) {
-      mkdirSync(`${dataRoot}/${part}`, { recursive: true, mode: 0o700 });
+      ensureDirectory(`${dataRoot}/${part}`, 0o700);
     }
-    mkdirSync(directory, { mode: 0o700 });
+    makeDirectory(directory, 0o700);
   }
 }
 
@@ -112,9 +115,9 @@ function settle(directory: string, before: ContainerRecord): ContainerRecord {
 
 function directoryNames(path: string): string[] {
   try {
-    return readdirSync(path);
+    return listDirectory(path).map(({ name }) => name);
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return [];
+    if (isErrno(thrown, ERRNO.ENOENT)) return [];
     throw thrown;
   }
 }
@@ -189,10 +192,10 @@ function findId(dataRoot: string, text: string): string | undefined {
 /** False when there is nothing to move. */
 function moved(from: string, to: string): boolean {
   try {
-    renameSync(from, to);
+    rename(from, to);
     return true;
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return false;
+    if (isErrno(thrown, ERRNO.ENOENT)) return false;
     throw thrown;
   }
 }
