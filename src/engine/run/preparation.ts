@@ -2,9 +2,9 @@
  * What can be done before a container exists, in an order that keeps the kernel busy: namespaces are made
  * (and the network's helper started) while the rest is still being found out.
  */
-import { mkdirSync } from "node:fs";
 import type { RunOptions } from "../../container/run_options.ts";
 import { namespaceTypes } from "../../container/spec.ts";
+import { ensureDirectory } from "../../ffi/quick_files.ts";
 import { chooseDriver, type Driver } from "../../rootless/drivers/choose_driver.ts";
 import { Launch } from "../../rootless/launch.ts";
 import { ownIdMap } from "../../rootless/subids.ts";
@@ -44,7 +44,7 @@ export async function prepareRun(
   prepareBindSources(options.mounts);
   const { tmp } = openStore(context.dataRoot);
   const { runtimeDir, storageDriver: wanted } = context;
-  mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+  ensureDirectory(runtimeDir, 0o700);
   const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
   const userns = openUserNamespace(idMap(options, context, host), runtimeDir);
   const request = { userns, directory: tmp, runtimeDir, ...(wanted && { wanted }) };

@@ -5,8 +5,9 @@
  * (the user's terminal, files) would give the container more than a stream: it could reopen a file for
  * writing by /proc/self/fd, or change the terminal's modes. Those get a pipe, and we copy.
  */
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { O, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK } from "../../ffi/constants.ts";
 import { pipe } from "../../ffi/process.ts";
+import { closeFile, openFile, openFileStatus } from "../../ffi/quick_files.ts";
 
 /** Descriptors for the container, and the copying that goes with them. */
 export interface ContainerStdio {
@@ -30,23 +31,17 @@ interface Copy {
   user: 0 | 1 | 2;
 }
 
-const NULL_DEVICE = 0x103; // major 1, minor 3
-
 /** A stream and nothing more: safe to share with an untrusted process. */
 function isPlainStream(fd: number): boolean {
-  const { mode, rdev } = statOf(fd);
-  const type = mode & 0o170000;
-  return type === 0o010000 || type === 0o140000 || (type === 0o020000 && rdev === NULL_DEVICE);
+  const status = openFileStatus(fd);
+  // Closed by whoever started us: a pipe nobody writes to or reads from is the nearest thing.
+  if (status === undefined) return false;
+  const type = status.mode & S_IFMT;
+  return type === S_IFIFO || type === S_IFSOCK || (type === S_IFCHR && isNull(status.node));
 }
 
-function statOf(fd: number): { mode: number; rdev: number } {
-  try {
-    const { mode, rdev } = fstatSync(fd);
-    return { mode, rdev };
-  } catch {
-    // Closed by whoever started us: a pipe nobody writes to or reads from is the nearest thing.
-    return { mode: 0, rdev: 0 };
-  }
+function isNull({ major, minor }: { major: number; minor: number }): boolean {
+  return major === 1 && minor === 3;
 }
 
 /** Prepares descriptors; the container reads ours only when `interactive`. */
@@ -54,7 +49,7 @@ export function containerStdio(interactive: boolean): ContainerStdio {
   const toClose: number[] = [];
   const copies: Copy[] = [];
   const input = (): number => {
-    if (!interactive) return kept(toClose, openSync("/dev/null", "r"));
+    if (!interactive) return kept(toClose, openFile("/dev/null", O.RDONLY));
     if (isPlainStream(0)) return 0;
     const { read, write } = pipe();
     copies.push({ ours: write, user: 0 });
@@ -73,7 +68,7 @@ export function containerStdio(interactive: boolean): ContainerStdio {
     descriptors,
     async started() {
       given = true;
-      for (const fd of toClose) closeSync(fd);
+      for (const fd of toClose) closeFile(fd);
       if (copies.length === 0) return 0;
       const { copyStreams } = await import("./copy_streams.ts");
       const running = copyStreams(copies);
@@ -83,7 +78,7 @@ export function containerStdio(interactive: boolean): ContainerStdio {
     abandoned() {
       if (given) return;
       given = true;
-      for (const fd of [...toClose, ...copies.map(({ ours }) => ours)]) closeSync(fd);
+      for (const fd of [...toClose, ...copies.map(({ ours }) => ours)]) closeFile(fd);
     },
     drain: () => drain(),
   };
