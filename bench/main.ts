@@ -15,7 +15,7 @@ import { type PeakMemory, peakMemory } from "./peak_memory.ts";
 import { makePlace, ok, type Place, removePlace } from "./places.ts";
 import { benchmarkPull, pushLargeImages } from "./pull_benchmark.ts";
 import { report, type Results } from "./report.ts";
-import { benchmarkRun, benchmarkVersion } from "./run_benchmark.ts";
+import { benchmarkRun, benchmarkStages, benchmarkVersion } from "./run_benchmark.ts";
 
 /** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
 const MEMORY = "/dev/shm";
@@ -23,11 +23,18 @@ const MEMORY = "/dev/shm";
 const PARTS = ["version", "run", "pull", "memory"] as const;
 type Part = typeof PARTS[number];
 
-async function run(place: Place, registry: RegistryProcess): Promise<Results["run"]> {
+async function run(
+  place: Place,
+  registry: RegistryProcess,
+): Promise<Pick<Results, "run" | "stages">> {
   const { reference } = await pushImage(registry, "busybox");
   ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
   ok(place, [TSBOX, "pull", "-q", reference]);
-  return await benchmarkRun(place, TSBOX, reference, makeBundles(place, reference));
+  const bundles = makeBundles(place, reference);
+  return {
+    run: await benchmarkRun(place, TSBOX, reference, bundles),
+    stages: await benchmarkStages(place, TSBOX, reference),
+  };
 }
 
 async function pull(
@@ -64,7 +71,7 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       date: new Date().toISOString().slice(0, 10),
       machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
       version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
-      run: wanted("run") ? await run(tmpfs, registry) : [],
+      ...(wanted("run") ? await run(tmpfs, registry) : { run: [], stages: [] }),
       pull: wanted("pull") ? await pull(tmpfs, disk, registry) : [],
       memory: wanted("memory") ? await memory(disk, registry) : [],
     };

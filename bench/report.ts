@@ -7,6 +7,8 @@ export interface Results {
   date: string;
   version: Timing[];
   run: Timing[];
+  /** Each one does what the one before does, and more. */
+  stages: Timing[];
   /** By title of the image and place. */
   pull: { title: string; timings: Timing[] }[];
   memory: PeakMemory[];
@@ -14,9 +16,10 @@ export interface Results {
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, pull, memory } = results;
+  const { version, run, stages, pull, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
+    ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
     ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
     ...(pull.length > 0 ? [PULL] : []),
     ...pull.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
@@ -38,6 +41,10 @@ Ratios are those of the medians, to the first line of each table: above 1 is slo
 const RUN = `## A container that does nothing
 
 \`run --rm --network none IMAGE true\`, the image already unpacked, 50 runs each.`;
+
+const STAGES = `## Where the time goes
+
+The same \`tsbox run\`, cut off after each stage (\`--version\`, \`--debug-plan\`, all); differences of the medians.`;
 
 const PULL = `## Pulling into an empty store
 
@@ -70,6 +77,13 @@ least that crun can do (one id, no seccomp filter), and ${full} times as long as
 function memoryTable(peaks: readonly PeakMemory[]): string {
   const rows = peaks.map((p) => row([p.name, (p.bytes / 1e6).toFixed(0), p.seconds.toFixed(1)]));
   return [row(["", "MB", "seconds"]), row(["---", "---:", "---:"]), ...rows].join("\n");
+}
+
+function stageTable(stages: readonly Timing[]): string {
+  const rows = stages.map(({ name, median }, i) =>
+    row([name, ms(median - (stages[i - 1]?.median ?? 0)), ms(median)])
+  );
+  return [row(["", "ms", "sum"]), row(["---", "---:", "---:"]), ...rows].join("\n");
 }
 
 function row(cells: readonly string[]): string {

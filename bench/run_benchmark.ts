@@ -44,3 +44,23 @@ export function benchmarkVersion(place: Place, tsbox: string): Promise<Timing[]>
   ];
   return hyperfine(commands, { runs: RUNS, warmup: 5, env: place.env, folder: place.path });
 }
+
+/**
+ * The same run, cut off ever later: the differences say where the time goes without an observer that
+ * takes time itself.
+ */
+export function benchmarkStages(place: Place, tsbox: string, image: string): Promise<Timing[]> {
+  const flags = `run --rm --network none`;
+  const commands = [
+    { name: "start and end of the executable", command: `${tsbox} --version` },
+    {
+      name: "command line, image, container record, plan; all of it removed",
+      command: `${tsbox} ${flags} --debug-plan ${image} true`,
+    },
+    {
+      name: "namespaces, mounts, the command, its end",
+      command: `${tsbox} ${flags} ${image} true`,
+    },
+  ];
+  return hyperfine(commands, { runs: RUNS, warmup: 5, env: place.env, folder: place.path });
+}
