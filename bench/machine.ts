@@ -1,6 +1,6 @@
 /** What the numbers were measured on. */
 import { readFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 
 /** Lines of a Markdown list; no names of hosts or folders. */
 export function describeMachine(tsboxVersion: string): string[] {
@@ -9,7 +9,10 @@ export function describeMachine(tsboxVersion: string): string[] {
   const kernel = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
   const system = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1];
   return [
-    `- ${cpus().length} x ${model}, ${memory} GiB of memory`,
+    // Anything above nothing means that others were at work, and that the numbers are worse than they are.
+    `- ${cpus().length} x ${model}, ${memory} GiB of memory; load before: ${
+      loadavg()[0]?.toFixed(1)
+    }`,
     `- Linux ${kernel}, ${system ?? "unknown distribution"}`,
     `- ${tsboxVersion}`,
     `- ${peers().join(", ")}`,
