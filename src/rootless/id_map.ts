@@ -12,6 +12,8 @@ export interface IdMap {
   kind: "full" | "single";
   uids: SpecIdMapping[];
   gids: SpecIdMapping[];
+  /** What it was made from, as id_source.ts tells: an equal text means an equal map. Absent when that cannot be told. */
+  source?: string;
 }
 
 /** A range of /etc/subuid or /etc/subgid. */
@@ -111,10 +113,26 @@ function mapLines(map: readonly SpecIdMapping[]): string {
   return map.map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join("");
 }
 
-/** As the kernel shows a map in /proc/PID/uid_map. */
-export function sameMap(shown: string, map: readonly SpecIdMapping[]): boolean {
-  const words = (text: string) => text.trim().split(/\s+/).join(" ");
-  return words(shown) === words(mapLines(map));
+/** Width of a column of /proc/PID/uid_map, with the space behind it. */
+const COLUMN = 11;
+
+/** A map as the kernel shows it in /proc/PID/uid_map. */
+export function parseIdMap(shown: string): SpecIdMapping[] {
+  const map: SpecIdMapping[] = [];
+  for (const line of shown.split("\n")) {
+    if (line === "") continue;
+    map.push({
+      containerID: Number(line.slice(0, COLUMN)),
+      hostID: Number(line.slice(COLUMN, 2 * COLUMN)),
+      size: Number(line.slice(2 * COLUMN)),
+    });
+  }
+  return map;
+}
+
+/** Whether the kernel shows this map. */
+export function isShown(map: readonly SpecIdMapping[], shown: string): boolean {
+  return mapLines(parseIdMap(shown)) === mapLines(map);
 }
 
 /**

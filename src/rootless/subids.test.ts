@@ -93,6 +93,7 @@ const given = { subuid: "alice:100000:65536\n", subgid: "alice:200000:65536\n" }
 test("with subordinate ids the map has the caller as root and all of them after it", () => {
   expect(onHost(given, (files) => ownIdMap(request, files))).toEqual({
     kind: "full",
+    source: expect.stringMatching(/^1000 100 /),
     uids: [
       { containerID: 0, hostID: 1000, size: 1 },
       { containerID: 1, hostID: 100000, size: 65536 },
@@ -136,6 +137,7 @@ test("without subordinate groups, or without newgidmap, the reason names that", 
 test("a single map that was asked for needs no reason", () => {
   expect(onHost(given, (files) => ownIdMap({ ...request, mode: "single" }, files))).toEqual({
     kind: "single",
+    source: "1000 100 single",
     uids: [{ containerID: 0, hostID: 1000, size: 1 }],
     gids: [{ containerID: 0, hostID: 100, size: 1 }],
   });

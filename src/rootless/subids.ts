@@ -1,8 +1,9 @@
 /** Which subordinate ids are the caller's, by /etc/subuid and /etc/subgid (subuid(5)). */
 import { readTextIfAny } from "../ffi/quick_files.ts";
 import { TsboxError } from "../errors.ts";
-import { findHelper, HELPER_FOLDERS, ID_HELPERS } from "./id_helpers.ts";
+import { findHelper, ID_HELPERS } from "./id_helpers.ts";
 import { fullMap, type IdMap, type IdRange, singleMap } from "./id_map.ts";
+import { HOST_FILES, type IdFiles, type IdRequest, idSource } from "./id_source.ts";
 
 /** Whose ids are asked for: a line is theirs by name or by number. */
 export interface Owner {
@@ -11,38 +12,11 @@ export interface Owner {
   name: string | undefined;
 }
 
-/** What {@link ownIdMap} is told. */
-export interface IdRequest {
-  uid: number;
-  gid: number;
-  /** The caller's name if /etc/passwd does not know the uid (users of NIS, LDAP, sssd): `$USER`. */
-  name?: string | undefined;
-  mode: "auto" | "single";
-}
-
 /** The caller's ids for a user namespace. */
 export interface OwnIdMap extends IdMap {
   /** Why it is single although more was wanted; to be printed as a warning, or thrown where full is needed. */
   reason?: TsboxError | undefined;
 }
-
-/** Where the facts are; tests give their own. */
-export interface IdFiles {
-  passwd: string;
-  subuid: string;
-  subgid: string;
-  nsswitch: string;
-  /** Folders where newuidmap and newgidmap are looked for. */
-  helpers: readonly string[];
-}
-
-const HOST_FILES: IdFiles = {
-  passwd: "/etc/passwd",
-  subuid: "/etc/subuid",
-  subgid: "/etc/subgid",
-  nsswitch: "/etc/nsswitch.conf",
-  helpers: HELPER_FOLDERS,
-};
 
 /** The kernel's largest id, exclusive: (uid_t)-1 means "no id". */
 const ID_END = 0xffff_ffff;
@@ -146,12 +120,19 @@ interface Side {
   own: number;
 }
 
-function rangesOf(side: Side, owner: Owner, files: IdFiles): IdRange[] | TsboxError {
+/** Ids, and whether they stand in the host's files; else only a tool knows them. */
+interface Found {
+  ranges: IdRange[];
+  listed: boolean;
+}
+
+function rangesOf(side: Side, owner: Owner, files: IdFiles): Found | TsboxError {
   const text = textOf(side.file);
   const listed = parseSubids(text, owner, side.own);
-  if (listed.length > 0) return listed;
+  if (listed.length > 0) return { ranges: listed, listed: true };
   const known = rangesByTool(files, owner, side);
-  return known.length > 0 ? known : missingRange(side, owner, text);
+  if (known.length === 0) return missingRange(side, owner, text);
+  return { ranges: known, listed: false };
 }
 
 function missingRange({ kind, file }: Side, owner: Owner, text: string): TsboxError {
@@ -176,6 +157,8 @@ function missingHelper(files: IdFiles): TsboxError | undefined {
 export interface OwnRanges {
   uids: IdRange[];
   gids: IdRange[];
+  /** All of them stand in the host's files. */
+  listed?: boolean;
 }
 
 /** All subordinate ids of the caller, or why there are none of one kind. */
@@ -187,7 +170,8 @@ export function ownRanges(
   const uids = rangesOf({ kind: "uid", file: files.subuid, own: uid }, owner, files);
   if (uids instanceof TsboxError) return uids;
   const gids = rangesOf({ kind: "gid", file: files.subgid, own: gid }, owner, files);
-  return gids instanceof TsboxError ? gids : { uids, gids };
+  if (gids instanceof TsboxError) return gids;
+  return { uids: uids.ranges, gids: gids.ranges, listed: uids.listed && gids.listed };
 }
 
 /**
@@ -196,13 +180,16 @@ export function ownRanges(
  */
 export function ownIdMap(request: IdRequest, files: IdFiles = HOST_FILES): OwnIdMap {
   const { uid, gid } = request;
-  const single = singleMap(uid, gid);
+  // Before anything is read: what changes afterwards is noticed by the next command.
+  const source = idSource(request, files);
+  const single = { ...singleMap(uid, gid), source: idSource({ uid, gid, mode: "single" }) };
   if (request.mode === "single") return single;
   const ranges = ownRanges(request, files);
   const reason = ranges instanceof TsboxError ? ranges : missingHelper(files);
   if (ranges instanceof TsboxError || reason !== undefined) return { ...single, reason };
-  const { uids, gids } = ranges;
-  return { kind: "full", uids: fullMap(uid, uids), gids: fullMap(gid, gids) };
+  const { uids, gids, listed } = ranges;
+  const map: IdMap = { kind: "full", uids: fullMap(uid, uids), gids: fullMap(gid, gids) };
+  return listed ? { ...map, source } : map;
 }
 
 /** The caller's name for a message: what /etc/passwd says, else the given one, else the number. */

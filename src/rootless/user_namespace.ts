@@ -5,9 +5,8 @@
  * process (an ELF file of a few hundred bytes that sleeps) holds it for a while; commands join it by
  * /proc/PID/ns/user. It is only a cache: any command makes a new one when it is gone.
  */
-import { closeSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Arena } from "../ffi/arena.ts";
-import { AT_EMPTY_PATH, CLONE, PR } from "../ffi/constants.ts";
+import { AT_EMPTY_PATH, CLONE, O, PR } from "../ffi/constants.ts";
 import { IMAGE_BASE, toElf } from "../ffi/elf.ts";
 import { runProgram } from "../ffi/executor.ts";
 import { address, sys } from "../ffi/libc.ts";
@@ -22,8 +21,11 @@ import {
   waitBlocking,
 } from "../ffi/process.ts";
 import { Program } from "../ffi/program.ts";
-import { messageOf, TsboxError } from "../errors.ts";
-import { type IdMap, sameMap, writeIdMap } from "./id_map.ts";
+import { closeFile, openFile, openFileStatus } from "../ffi/quick_files.ts";
+import { TsboxError } from "../errors.ts";
+import { type IdMap, isShown, parseIdMap, writeIdMap } from "./id_map.ts";
+import { type IdRequest, idSource } from "./id_source.ts";
+import { openKept, readKeeper, shownMaps, writeKeeper } from "./keeper_record.ts";
 
 /** An open user namespace and what its ids mean. */
 export interface UserNamespace {
@@ -53,7 +55,7 @@ interface Keeper {
 /** Starts a keeper in a new user namespace with the given ids. */
 function startKeeper(map: IdMap): Keeper {
   const elf = sealedFile("tsbox-keeper", keeperElf());
-  const nothing = openSync("/dev/null", "r+");
+  const nothing = openFile("/dev/null", O.RDWR);
   const mapped = pipe();
   try {
     const program = new Program(Arena.live());
@@ -79,14 +81,14 @@ function startKeeper(map: IdMap): Keeper {
     if (pid < 0) throw newNamespaceError(-pid);
     return { pid, fd: mapKeeper(pid, map, mapped.write) };
   } finally {
-    for (const fd of [elf, nothing, mapped.read, mapped.write]) closeSync(fd);
+    for (const fd of [elf, nothing, mapped.read, mapped.write]) closeFile(fd);
   }
 }
 
 function mapKeeper(pid: number, map: IdMap, go: number): number {
   try {
     writeIdMap(pid, map);
-    const fd = openSync(`/proc/${pid}/ns/user`, "r");
+    const fd = openFile(`/proc/${pid}/ns/user`, O.RDONLY);
     sys("start the keeper", "write", go, address(new Uint8Array(1)), 1);
     return fd;
   } catch (error) {
@@ -109,21 +111,24 @@ function newNamespaceError(errno: number): TsboxError {
   });
 }
 
-/** The namespace of a keeper that an earlier command left, if it lives and has the same ids. */
-function joinKeeper(record: string, map: IdMap): number | undefined {
-  let fd = -1;
-  try {
-    const [pid, inode] = readFileSync(record, "utf8").split(" ");
-    fd = openSync(`/proc/${Number(pid)}/ns/user`, "r");
-    const shown = (name: string) => readFileSync(`/proc/${Number(pid)}/${name}`, "utf8");
-    const ours = String(fstatSync(fd).ino) === inode?.trim() &&
-      sameMap(shown("uid_map"), map.uids) && sameMap(shown("gid_map"), map.gids);
-    if (ours) return fd;
-  } catch {
-    // No record, or its process is gone: the caller makes a new one.
-  }
-  if (fd >= 0) closeSync(fd);
-  return undefined;
+const recordPath = (runtimeDir: string, kind: IdMap["kind"]): string =>
+  `${runtimeDir}/keeper-${kind}`;
+
+/**
+ * The kept user namespace with the ids that the caller has by the host's files. Does not read those: only
+ * looks whether they are as they were when it was made. Undefined: find out, and call {@link openUserNamespace}.
+ * @param runtimeDir as there
+ */
+export function keptUserNamespace(
+  request: IdRequest,
+  runtimeDir: string,
+): UserNamespace | undefined {
+  const kind = request.mode === "single" ? "single" : "full";
+  const record = readKeeper(recordPath(runtimeDir, kind));
+  if (record === undefined || record.source !== idSource(request)) return undefined;
+  const fd = openKept(record);
+  if (fd === undefined) return undefined;
+  return { fd, map: { kind, uids: parseIdMap(record.uids), gids: parseIdMap(record.gids) } };
 }
 
 /**
@@ -132,20 +137,16 @@ function joinKeeper(record: string, map: IdMap): number | undefined {
  * @throws TsboxError "host" with the remedy when the host does not allow it
  */
 export function openUserNamespace(map: IdMap, runtimeDir: string): UserNamespace {
-  const record = `${runtimeDir}/keeper-${map.kind}`;
-  const kept = joinKeeper(record, map);
-  if (kept !== undefined) return { fd: kept, map };
-  const { pid, fd } = startKeeper(map);
-  remember(record, `${pid} ${fstatSync(fd).ino}\n`);
-  return { fd, map };
-}
-
-function remember(record: string, text: string): void {
-  const temporary = `${record}.${process.pid}`;
-  try {
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, record);
-  } catch (error) {
-    throw new TsboxError("host", `Cannot write "${record}": ${messageOf(error)}`, { cause: error });
+  const path = recordPath(runtimeDir, map.kind);
+  const { source = "" } = map;
+  const record = readKeeper(path);
+  if (record && isShown(map.uids, record.uids) && isShown(map.gids, record.gids)) {
+    const kept = openKept(record);
+    if (kept !== undefined && record.source !== source) writeKeeper(path, { ...record, source });
+    if (kept !== undefined) return { fd: kept, map };
   }
+  const { pid, fd } = startKeeper(map);
+  const inode = openFileStatus(fd)?.inode ?? 0;
+  writeKeeper(path, { pid, inode, source, ...shownMaps(pid) });
+  return { fd, map };
 }

@@ -8,7 +8,11 @@ import { ensureDirectory } from "../../ffi/quick_files.ts";
 import { chooseDriver, type Driver } from "../../rootless/drivers/choose_driver.ts";
 import { Launch } from "../../rootless/launch.ts";
 import { ownIdMap } from "../../rootless/subids.ts";
-import { openUserNamespace, type UserNamespace } from "../../rootless/user_namespace.ts";
+import {
+  keptUserNamespace,
+  openUserNamespace,
+  type UserNamespace,
+} from "../../rootless/user_namespace.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
 import { openStore } from "../../storage/layout.ts";
 import type { EngineContext } from "../context.ts";
@@ -46,7 +50,7 @@ export async function prepareRun(
   const { runtimeDir, storageDriver: wanted } = context;
   ensureDirectory(runtimeDir, 0o700);
   const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
-  const userns = openUserNamespace(idMap(options, context, host), runtimeDir);
+  const userns = userNamespace(options, context, host);
   const request = { userns, directory: tmp, runtimeDir, ...(wanted && { wanted }) };
   const driver = image && chooseDriver(request);
   const session = attach(options, host);
@@ -94,10 +98,18 @@ async function init(options: RunOptions): Promise<Uint8Array | undefined> {
   return (await import("../../rootless/init/init_elf.ts")).initElf();
 }
 
-function idMap(options: RunOptions, { uid, gid }: EngineContext, host: RunHost) {
-  const map = ownIdMap({ uid, gid, name: host.userName, mode: options.userns });
-  if (map.reason === undefined) return map;
-  const { message, hint = "" } = map.reason;
-  host.notice(`tsbox: warning: only one user id is available in containers: ${message}; ${hint}`);
-  return map;
+function userNamespace(
+  options: RunOptions,
+  { uid, gid, runtimeDir }: EngineContext,
+  host: RunHost,
+): UserNamespace {
+  const request = { uid, gid, name: host.userName, mode: options.userns };
+  const kept = keptUserNamespace(request, runtimeDir);
+  if (kept !== undefined) return kept;
+  const map = ownIdMap(request);
+  if (map.reason !== undefined) {
+    const { message, hint = "" } = map.reason;
+    host.notice(`tsbox: warning: only one user id is available in containers: ${message}; ${hint}`);
+  }
+  return openUserNamespace(map, runtimeDir);
 }

@@ -4,9 +4,9 @@ import { messageOf, TsboxError } from "../../errors.ts";
 import { installPackage } from "./fixes.ts";
 import { findHelper, ID_HELPERS } from "../id_helpers.ts";
 import type { IdRange } from "../id_map.ts";
+import type { IdRequest } from "../id_source.ts";
 import {
   callerName,
-  type IdRequest,
   nextFreeRange,
   type OwnIdMap,
   ownIdMap,
