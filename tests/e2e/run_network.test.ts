@@ -19,7 +19,7 @@ afterAll(async () => {
 const children: Bun.Subprocess[] = [];
 afterEach(async () => {
   for (const child of children.splice(0)) {
-    child.kill("SIGKILL");
+    child.kill("SIGTERM");
     await child.exited;
   }
 });
