@@ -1,5 +1,3 @@
-import { writeSync } from "node:fs";
-
 /** The reader of our standard output is gone (`tsbox images | head -1`); not worth a message. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
@@ -20,7 +18,8 @@ export function writeAll(fd: number, text: string): void {
 
 function writeSome(fd: number, bytes: Uint8Array): number {
   try {
-    return writeSync(fd, bytes);
+    // Loaded here: a run that has nothing to say never needs it, and it is slow to load.
+    return process.getBuiltinModule("node:fs").writeSync(fd, bytes);
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
     if (code === "EPIPE") throw new OutputClosed("standard output is closed", { cause: thrown });

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { ERRNO } from "../../ffi/errno.ts";
+import { isErrno, readBytes } from "../../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
 
 /** Variables to set, in order, and names to take out of the image's. */
@@ -84,10 +85,9 @@ function fileLines(path: string, kind: string): string[] {
 /** Reads a file the user named. Throws TsboxError("not-found"|"invalid-argument"). */
 export function readFile(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readBytes(path);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ENOENT") {
+    if (isErrno(cause, ERRNO.ENOENT)) {
       throw new TsboxError("not-found", `open ${path}: no such file or directory`, { cause });
     }
     throw new TsboxError("invalid-argument", `Cannot read ${path}: ${messageOf(cause)}`, { cause });

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import type { MountRequest, RunOptions } from "../../container/run_options.ts";
 import { parseSignal } from "../../container/signals.ts";
+import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import type { ParsedLine } from "../parse.ts";
 import { badValue } from "../usage_error.ts";
@@ -133,7 +133,7 @@ function identity({ flags }: ParsedLine, { cwd }: Caller) {
 function cidfile(given: string | undefined, cwd: string): { cidfile?: string } {
   if (!given) return {};
   const path = absolutePath(cwd, given);
-  if (!existsSync(path)) return { cidfile: path };
+  if (!exists(path)) return { cidfile: path };
   throw new TsboxError(
     "conflict",
     `container ID file found, make sure the other container isn't running or delete ${given}`,
