@@ -5,9 +5,11 @@ const NAMES = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETU
   "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG " +
   "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
 
+let names: readonly string[] | undefined;
+
 /** `CAP_CHOWN`, ... by number. */
-export function capabilityNames(): string[] {
-  return NAMES.split(" ").map((name) => `CAP_${name}`);
+export function capabilityNames(): readonly string[] {
+  return names ??= `CAP_${NAMES.replaceAll(" ", " CAP_")}`.split(" ");
 }
 
 /** `ALL`, or `CAP_X` for `x`, `CAP_X`, ...; undefined for a name the kernel does not know. */

@@ -108,9 +108,18 @@ export class Arena {
     return at;
   }
 
+  /** Stores 32-bit words; returns their address. */
+  halves(values: readonly number[]): number {
+    const at = this.reserve(values.length * 4);
+    const index = (at - this.base) >>> 2;
+    for (let i = 0; i < values.length; i++) this.#words[index + i] = values[i] ?? 0;
+    return at;
+  }
+
   /** A NULL-terminated array of C strings, as execve takes. */
   vector(texts: readonly string[]): number {
-    const addresses = texts.map((text) => this.text(text));
+    const addresses: number[] = [];
+    for (const text of texts) addresses.push(this.text(text));
     addresses.push(0);
     return this.words(addresses);
   }

@@ -2,6 +2,7 @@
 
 /** Those that decide what is done next. */
 export const ERRNO = {
+  EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
   EAGAIN: 11,
@@ -9,6 +10,7 @@ export const ERRNO = {
   EEXIST: 17,
   EPIPE: 32,
   ENAMETOOLONG: 36,
+  ENOSYS: 38,
   ENOTEMPTY: 39,
 } as const;
 

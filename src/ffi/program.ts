@@ -113,16 +113,21 @@ export class Program {
     const halves = this.#halves;
     halves[at] = this.#numbers[call];
     let flags = options === NO_OPTIONS ? 0 : flagsOf(options);
-    for (let i = 0; i < args.length; i++) {
+    for (let i = 0, half = at + AT.ARGS; i < args.length; i++, half += 2) {
       let arg = args[i] ?? 0;
       if (typeof arg !== "number") {
         flags += FLAG.INDIRECT << i;
         arg = arg.register;
       }
-      setHalves(halves, at + AT.ARGS + i * 2, arg);
+      // An element of a Uint32Array takes a number modulo 2^32.
+      halves[half] = arg;
+      if (arg < 0 || arg >= WORD) halves[half + 1] = Math.floor(arg / WORD);
     }
     halves[at + AT.FLAGS] = flags;
-    if (options.into !== undefined) setHalves(halves, at + AT.INTO, options.into.register);
+    const { into } = options;
+    if (into === undefined) return;
+    halves[at + AT.INTO] = into.register;
+    halves[at + AT.INTO + 1] = Math.floor(into.register / WORD);
   }
 
   #grow(): void {
@@ -157,7 +162,8 @@ export class Program {
    * last op that was written, for a word that the rest is there.
    */
   extend(): void {
-    const [from, to] = [this.#written, this.ops.length];
+    const from = this.#written;
+    const to = this.ops.length;
     if (this.#room > 0 && to > this.#room) throw tooLong("it needs too many steps");
     const halves = this.#halves.subarray(from * OP_HALVES, to * OP_HALVES);
     this.arena.setHalves(this.#table + from * OP_SIZE, halves);
@@ -219,12 +225,6 @@ function flagsOf(options: OpOptions): number {
     (options.missing ? FLAG.MISSING : 0) |
     (options.nonzero ? FLAG.NONZERO : 0) | (options.stop ? FLAG.STOP : 0) |
     ((options.skip ?? 0) << 16);
-}
-
-/** Stores a 64-bit word as two halves; an element of a Uint32Array takes a number modulo 2^32. */
-function setHalves(halves: Uint32Array, at: number, value: number): void {
-  halves[at] = value;
-  if (value < 0 || value >= WORD) halves[at + 1] = Math.floor(value / WORD);
 }
 
 function tooLong(reason: string): TsboxError {

@@ -15,9 +15,13 @@ export interface ExecResult {
  */
 export function execCandidates(command: string, env: readonly string[]): string[] {
   if (command.includes("/")) return [command];
-  const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
-  const directories = path.split(":").filter((directory) => directory.startsWith("/"));
-  const paths = directories.map((directory) => `${directory.replace(/\/+$/, "")}/${command}`);
+  let path = "";
+  for (const entry of env) if (entry.startsWith("PATH=")) path = entry.slice(5);
+  const paths: string[] = [];
+  for (const directory of path.split(":")) {
+    if (!directory.startsWith("/")) continue;
+    paths.push(directory.endsWith("/") ? directory + command : `${directory}/${command}`);
+  }
   // Without any, the kernel's own answer for a file that cannot exist is the message.
   return paths.length > 0 && command !== "" ? paths : ["/proc/self/no-such-command/"];
 }

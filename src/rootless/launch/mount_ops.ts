@@ -64,7 +64,8 @@ export function opOpenSource(
 export function opMakeKernelMount(program: Program, mount: SpecMount): PreparedMount {
   const { arena } = program;
   const what = `mount ${mount.type} on ${mount.destination}`;
-  const [context, tree] = [program.register(), program.register()];
+  const context = program.register();
+  const tree = program.register();
   const { attributes } = parseMountOptions(mount.options);
   program.op(what, "fsopen", [arena.text(mount.type), FSOPEN_CLOEXEC], { into: context });
   program.op(what, "fsconfig", [context, FSCONFIG.CMD_CREATE, 0, 0, 0]);
@@ -73,18 +74,20 @@ export function opMakeKernelMount(program: Program, mount: SpecMount): PreparedM
   return { mount, tree, onFile: false };
 }
 
-/**
- * Attaches one mount of the spec.
- * @param ours directories with fresh file systems of ours, in which nothing is the image's
- */
-export function opMount(
-  program: Program,
-  prepared: PreparedMount,
-  ours: ReadonlySet<string>,
-): void {
+/** What is known of the root's directories while its mounts are made. */
+export interface KnownDirectories {
+  /** With fresh file systems of ours, in which nothing is the image's. */
+  ours: Set<string>;
+  /** That were made sure of. */
+  there: Set<string>;
+}
+
+/** Attaches one mount of the spec. */
+export function opMount(program: Program, prepared: PreparedMount, known: KnownDirectories): void {
+  const { ours } = known;
   const { mount, tree } = prepared;
   const { destination } = mount;
-  if (tree !== undefined) return opAttach(program, prepared, tree);
+  if (tree !== undefined) return opAttach(program, prepared, tree, known);
   const parent = destination.slice(0, destination.lastIndexOf("/"));
   if (ours.has(parent)) return opMountInOurs(program, mount);
   if (mount.type === "cgroup" && ours.has("/sys")) return opMountCall(program, mount, destination);
@@ -127,11 +130,16 @@ function opTargetDirectory(program: Program, path: string, into: Register): void
   });
 }
 
-function opAttach(program: Program, prepared: PreparedMount, tree: Register): void {
+function opAttach(
+  program: Program,
+  prepared: PreparedMount,
+  tree: Register,
+  { there }: KnownDirectories,
+): void {
   const { destination, type } = prepared.mount;
   if (type === "bind") opBindOptions(program, prepared.mount, tree);
   const target = program.register();
-  if (prepared.onFile) opEnsureFile(program, destination, target);
+  if (prepared.onFile) opEnsureFile(program, destination, target, there);
   else opTargetDirectory(program, destination, target);
   opMoveMount(program, `mount on "${destination}"`, tree, target);
   program.op("close a target", "close", [target]);
@@ -173,9 +181,9 @@ export function opOpenDevice(program: Program, device: SpecDevice, source: strin
 /** Binds a device node. One directly in /dev, which is our own fresh tmpfs, needs no care about links. */
 export function opBindDevice(program: Program, { device, tree }: PreparedDevice): void {
   const { arena } = program;
-  if (!/^\/dev\/[^/]+$/.test(device.path)) {
+  if (!device.path.startsWith("/dev/") || device.path.lastIndexOf("/") !== 4) {
     const target = program.register();
-    opEnsureFile(program, device.path, target);
+    opEnsureFile(program, device.path, target, new Set());
     opMoveMount(program, `mount device on "${device.path}"`, tree, target);
     return;
   }
@@ -192,24 +200,21 @@ export function opBindDevice(program: Program, { device, tree }: PreparedDevice)
   ]);
 }
 
-const DEVICE_LINKS: readonly (readonly [target: string, name: string])[] = [
-  ["/proc/self/fd", "fd"],
-  ["/proc/self/fd/0", "stdin"],
-  ["/proc/self/fd/1", "stdout"],
-  ["/proc/self/fd/2", "stderr"],
-  ["pts/ptmx", "ptmx"],
-  ["/proc/kcore", "core"],
+const DEVICE_LINKS: readonly { path: string; target: string }[] = [
+  { path: "/dev/fd", target: "/proc/self/fd" },
+  { path: "/dev/stdin", target: "/proc/self/fd/0" },
+  { path: "/dev/stdout", target: "/proc/self/fd/1" },
+  { path: "/dev/stderr", target: "/proc/self/fd/2" },
+  { path: "/dev/ptmx", target: "pts/ptmx" },
+  { path: "/dev/core", target: "/proc/kcore" },
 ];
 
 /** The links docker makes in /dev. */
 export function opDeviceLinks(program: Program): void {
-  for (const [target, name] of DEVICE_LINKS) {
-    const path = `/dev/${name}`;
-    program.op(`link "${path}"`, "symlinkat", [
-      program.arena.text(target),
-      AT_FDCWD,
-      program.arena.text(path),
-    ], { ignore: true });
+  const { arena } = program;
+  for (const { path, target } of DEVICE_LINKS) {
+    const args = [arena.text(target), AT_FDCWD, arena.text(path)];
+    program.op(`link "${path}"`, "symlinkat", args, { ignore: true });
   }
 }
 
@@ -219,12 +224,15 @@ export function opDeviceLinks(program: Program): void {
  */
 export function opMask(program: Program, paths: readonly string[]): void {
   const { arena } = program;
-  const [nothing, tmpfs] = [arena.text("/dev/null"), arena.text("tmpfs")];
+  const nothing = arena.text("/dev/null");
+  const tmpfs = arena.text("tmpfs");
   const data = arena.text("size=0k,nr_inodes=2");
   const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
-  const [asFile, asDirectory] = [{ ignore: true, skip: 1 }, { missing: true }];
+  const asFile = { ignore: true, skip: 1 };
+  const asDirectory = { missing: true };
   for (const path of paths) {
-    const [what, target] = [`mask "${path}"`, arena.text(path)];
+    const what = `mask "${path}"`;
+    const target = arena.text(path);
     program.op(what, "mount", [nothing, target, 0, MS.BIND, 0], asFile);
     program.op(what, "mount", [tmpfs, target, tmpfs, flags, data], asDirectory);
   }

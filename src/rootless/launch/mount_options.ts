@@ -73,7 +73,9 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
 }
 
 function apply(result: MountOptions, word: string): void {
-  const [flag, cleared, propagation] = [FLAGS[word], FLAGS[CLEARED[word] ?? ""], PROPAGATION[word]];
+  const flag = FLAGS[word];
+  const cleared = FLAGS[CLEARED[word] ?? ""];
+  const propagation = PROPAGATION[word];
   if (flag !== undefined) {
     result.flags |= flag[0];
     result.attributes |= flag[1];

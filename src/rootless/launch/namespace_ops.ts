@@ -1,5 +1,7 @@
 /** What is set in the new namespaces beside mounts. */
 import { AT_FDCWD, O } from "../../ffi/constants.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import { raw } from "../../ffi/libc.ts";
 import type { Program } from "../../ffi/program.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime_spec.ts";
 
@@ -8,10 +10,25 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const SIOCSIFFLAGS = 0x8914;
 const IFF_UP = 1;
 const IFNAMSIZ = 16;
+const KEYCTL_GET_KEYRING_ID = 0;
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+const KEY_SPEC_SESSION_KEYRING = -3;
 
 /** Whether the container has a namespace of its own of this type. */
 export function hasNamespace(spec: RuntimeSpec, type: NamespaceType): boolean {
-  return spec.linux.namespaces.some((namespace) => namespace.type === type);
+  for (const namespace of spec.linux.namespaces) if (namespace.type === type) return true;
+  return false;
+}
+
+/**
+ * A session keyring of the container's own: the caller's, with what is in it, would be inherited. It
+ * counts against the caller's few keys, so it is for containers whose seccomp filter lets keyctl(2) pass.
+ */
+export function opOwnKeyring(program: Program): void {
+  const known = raw("keyctl", KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+  // A kernel without keys, or we are in a container whose filter refuses the call for us and ours.
+  if (known === -ERRNO.ENOSYS || known === -ERRNO.EPERM) return;
+  program.op("leave the caller's keyring", "keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0]);
 }
 
 /** A new network namespace has a loopback interface that is down. */
@@ -29,7 +46,8 @@ export function opLoopbackUp(program: Program): void {
 /** Writes sysctls: names with dots, as `net.ipv4.ip_forward`. Before /proc/sys becomes read-only. */
 export function opSysctls(program: Program, sysctls: Readonly<Record<string, string>>): void {
   const { arena } = program;
-  for (const [name, value] of Object.entries(sysctls)) {
+  for (const name in sysctls) {
+    const value = sysctls[name] ?? "";
     const file = program.register();
     const path = `/proc/sys/${name.replaceAll(".", "/")}`;
     const flags = O.WRONLY | O.CLOEXEC;

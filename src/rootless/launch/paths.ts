@@ -31,55 +31,88 @@ export function opOpen(program: Program, what: string, path: string, options: Op
 
 /** `/` with `a`, `/a` with `b`, `/a/b` with `c`, for `/a/b/c`: what mkdir -p walks. */
 export function parentsOf(path: string): { parent: string; name: string }[] {
-  const names = path.split("/").filter((name) => name !== "");
-  return names.map((name, i) => ({ parent: `/${names.slice(0, i).join("/")}`, name }));
+  const steps: { parent: string; name: string }[] = [];
+  let parent = "/";
+  for (const name of path.split("/")) {
+    if (name === "") continue;
+    steps.push({ parent, name });
+    parent = parent === "/" ? `/${name}` : `${parent}/${name}`;
+  }
+  return steps;
 }
 
 /** Ops that {@link opMakeDirectories} takes for each part of a path. */
-const OPS_PER_DIRECTORY = 5;
+const OPS_PER_DIRECTORY = 6;
+/** Ops of {@link opReplaceLink}. */
+const OPS_TO_REPLACE = 2;
 
 /**
- * Makes the directory and its parents, each beneath a descriptor; what exists stays as it is. A link that
- * leads nowhere is replaced: mkdir(2) does not follow it.
+ * Makes the directory and its parents, each beneath a descriptor; what exists stays as it is. A link of
+ * the image that leads nowhere is replaced: mkdir(2) does not follow it.
  */
-function opMakeDirectories(program: Program, path: string): void {
+function opMakeDirectories(program: Program, steps: ReturnType<typeof parentsOf>): void {
   const { arena } = program;
   const parent = program.register();
   const open = { flags: O.PATH | O.DIRECTORY, into: parent };
-  for (const step of parentsOf(path)) {
+  for (const step of steps) {
     opOpen(program, `open "${step.parent}" in the container`, step.parent, open);
     const what = `make "${step.name}" in "${step.parent}"`;
     const name = arena.text(step.name);
     program.op(`look for "${step.name}"`, "faccessat", [parent, name, 0], {
       ignore: true,
-      skip: 2,
+      skip: OPS_TO_REPLACE + 1,
     });
-    program.op(`replace "${step.name}"`, "unlinkat", [parent, name, 0], { ignore: true });
+    opReplaceLink(program, step.parent, step.name);
     program.op(what, "mkdirat", [parent, name, MKDIR_MODE], { ignore: true });
     program.op("close a directory", "close", [parent]);
   }
 }
 
-/** Opens a directory of the container, making it where it is missing. */
-export function opEnsureDirectory(program: Program, path: string, into: Register): void {
-  const open = { flags: O.PATH | O.DIRECTORY, into };
-  const steps = parentsOf(path).length * OPS_PER_DIRECTORY + 1;
-  opOpen(program, `open "${path}"`, path, { ...open, ignore: true, skip: steps });
-  opMakeDirectories(program, path);
-  opOpen(program, `open "${path}" in the container`, path, open);
+/**
+ * Removes a link that leads nowhere, if it is in the root's own mount: one in a folder that the caller
+ * has mounted is the caller's, and may well lead somewhere on the host.
+ */
+function opReplaceLink(program: Program, parent: string, name: string): void {
+  const { arena } = program;
+  const own = program.register();
+  // No descriptor, and so no success below, when the folder cannot be opened; execve closes it.
+  arena.setWord(own.register, -1);
+  const resolve = RESOLVE.NO_XDEV;
+  const open = { flags: O.PATH | O.DIRECTORY, resolve, into: own, ignore: true };
+  opOpen(program, `open "${parent}" of the image`, parent, open);
+  program.op(`replace "${name}"`, "unlinkat", [own, arena.text(name), 0], { ignore: true });
 }
 
-/** Opens a file of the container as a mount target, making it (and its directory) where it is missing. */
-export function opEnsureFile(program: Program, path: string, into: Register): void {
+/** Opens a directory of the container, making it where it is missing. */
+export function opEnsureDirectory(program: Program, path: string, into: Register): void {
+  const flags = O.PATH | O.DIRECTORY;
+  const steps = parentsOf(path);
+  const skip = steps.length * OPS_PER_DIRECTORY + 1;
+  opOpen(program, `open "${path}"`, path, { flags, into, ignore: true, skip });
+  opMakeDirectories(program, steps);
+  opOpen(program, `open "${path}" in the container`, path, { flags, into });
+}
+
+/**
+ * Opens a file of the container as a mount target, making it (and its directory) where it is missing.
+ * @param there directories that were made sure of before; this file's is added
+ */
+export function opEnsureFile(
+  program: Program,
+  path: string,
+  into: Register,
+  there: Set<string>,
+): void {
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-  const steps = parentsOf(folder).length * OPS_PER_DIRECTORY + 3;
-  opOpen(program, `open "${path}"`, path, { into, ignore: true, skip: steps });
-  opMakeDirectories(program, folder);
+  const steps = there.has(folder) ? [] : parentsOf(folder);
+  const skip = steps.length * OPS_PER_DIRECTORY + OPS_TO_REPLACE + 2;
+  opOpen(program, `open "${path}"`, path, { into, ignore: true, skip });
+  opMakeDirectories(program, steps);
   const flags = O.CREAT | O.RDONLY | O.NONBLOCK | O.NOCTTY;
   const create = { flags, mode: 0o644, into };
-  opOpen(program, `make "${path}"`, path, { ...create, ignore: true, skip: 2 });
+  opOpen(program, `make "${path}"`, path, { ...create, ignore: true, skip: OPS_TO_REPLACE + 1 });
   // A dangling link into a directory that is missing: the mount point takes the link's place.
-  const args = [AT_FDCWD, program.arena.text(path), 0];
-  program.op(`replace "${path}"`, "unlinkat", args, { ignore: true });
+  opReplaceLink(program, folder, path.slice(path.lastIndexOf("/") + 1));
   opOpen(program, `make "${path}" in the container`, path, create);
+  there.add(folder);
 }

@@ -32,7 +32,7 @@ const FIRST_PATH_FD = 300;
 function opOverlayOptions(program: Program, rootfs: Rootfs & { kind: "overlay" }): string {
   const { lower, upper, work, volatile } = rootfs;
   const data = optionText(lower, upper, work, volatile);
-  const paths = [...lower, upper, work];
+  const paths = lower.concat(upper, work);
   if (data.length <= MAX_MOUNT_DATA && !paths.some(needsDescriptor)) return data;
   const names = paths.map((path, i) => opNamePath(program, path, FIRST_PATH_FD + i));
   const [upperName = "", workName = ""] = names.slice(-2);

@@ -11,9 +11,11 @@ import { Arena } from "../../ffi/arena.ts";
 import { ARCH } from "../../ffi/numbers.ts";
 import { CLONE_ARGS_SIZE, cloneArgs, opClone, opStdio } from "../../ffi/process.ts";
 import { Program, type Register } from "../../ffi/program.ts";
+import { launchNotes } from "../../container/annotations.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime_spec.ts";
-import { hasNamespace, opLoopbackUp, opSysctls } from "./namespace_ops.ts";
+import { hasNamespace, opLoopbackUp, opOwnKeyring, opSysctls } from "./namespace_ops.ts";
 import {
+  type KnownDirectories,
   opBindDevice,
   opDeviceLinks,
   opMakeKernelMount,
@@ -153,6 +155,7 @@ export function setupOps(program: Program, input: SetupInput, { prepared }: Root
   if (spec.hostname !== undefined && hasNamespace(spec, "uts")) {
     opHostname(program, spec.hostname);
   }
+  if (launchNotes(spec).seccomp !== "default") opOwnKeyring(program);
   opWorkingDirectory(program, spec.process.cwd);
   if (spec.root.readonly) opReadOnlyRoot(program);
   opStandardDescriptors(program, input);
@@ -193,11 +196,11 @@ function opFileSystems(
   { mounts, devices }: PreparedSources,
 ): void {
   const { linux, root } = spec;
-  const ours = new Set<string>();
+  const known: KnownDirectories = { ours: new Set(), there: new Set() };
   for (const prepared of mounts) {
     const { destination, type } = prepared.mount;
-    opMount(program, prepared, ours);
-    if (type === "tmpfs" || type === "sysfs") ours.add(destination);
+    opMount(program, prepared, known);
+    if (type === "tmpfs" || type === "sysfs") known.ours.add(destination);
     if (destination !== "/dev" || type !== "tmpfs") continue;
     for (const device of devices) opBindDevice(program, device);
     opDeviceLinks(program);

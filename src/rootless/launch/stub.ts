@@ -19,6 +19,9 @@ import { rlimitNumber } from "./rlimits.ts";
 export const STUB_FD = { channel: 100, init: 101 } as const;
 
 const LAST_CAPABILITY = 63;
+/** CAP_CHECKPOINT_RESTORE: what is above may or may not exist. */
+const LAST_KNOWN_CAPABILITY = 40;
+const MAY_FAIL = { ignore: true };
 const CAPABILITY_VERSION_3 = 0x20080522;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
@@ -121,12 +124,13 @@ function opStdioOwner(program: Program, { user: { uid } }: SpecProcess): void {
 }
 
 function opBoundingSet(program: Program, names: readonly string[]): void {
-  const [low, high] = capabilityBits(names);
+  const bits = capabilityBits(names);
   for (let cap = 0; cap <= LAST_CAPABILITY; cap++) {
-    const kept = ((cap < 32 ? low >>> cap : high >>> (cap - 32)) & 1) === 1;
+    const kept = ((cap < 32 ? bits[0] >>> cap : bits[1] >>> (cap - 32)) & 1) === 1;
     // The kernel does not know all of them; the drop of one it knows cannot fail.
     if (kept) continue;
-    program.op(`drop capability ${cap}`, "prctl", [PR.CAPBSET_DROP, cap], { ignore: cap > 40 });
+    const options = cap > LAST_KNOWN_CAPABILITY ? MAY_FAIL : undefined;
+    program.op("drop a capability", "prctl", [PR.CAPBSET_DROP, cap], options);
   }
 }
 
@@ -135,10 +139,11 @@ function opIdentity(program: Program, { process, setGroups }: StubInput): void {
   const { uid, gid, additionalGids } = process.user;
   const keep = uid !== 0 && process.capabilities.permitted.length > 0;
   if (keep) program.op("keep capabilities", "prctl", [PR.SET_KEEPCAPS, 1]);
-  const groups = [...new Set([gid, ...additionalGids])];
   if (setGroups) {
-    const list = arena.put(new Uint8Array(Uint32Array.from(groups).buffer));
-    program.op("set supplementary groups", "setgroups", [groups.length, list]);
+    const groups = [gid];
+    for (const group of additionalGids) if (!groups.includes(group)) groups.push(group);
+    const args = [groups.length, arena.halves(groups)];
+    program.op("set supplementary groups", "setgroups", args);
   }
   program.op(`become group ${gid}`, "setresgid", [gid, gid, gid]);
   program.op(`become user ${uid}`, "setresuid", [uid, uid, uid]);
@@ -147,16 +152,16 @@ function opIdentity(program: Program, { process, setGroups }: StubInput): void {
 
 function opCapabilities(program: Program, { capabilities }: SpecProcess): void {
   const { arena } = program;
-  const [effective, permitted, inheritable] = [
-    capabilityBits(capabilities.effective),
-    capabilityBits(capabilities.permitted),
-    capabilityBits(capabilities.inheritable),
-  ];
-  const data = [0, 1].flatMap((i) => [effective[i] ?? 0, permitted[i] ?? 0, inheritable[i] ?? 0]);
-  program.op("set capabilities", "capset", [
-    arena.words([CAPABILITY_VERSION_3]),
-    arena.put(new Uint8Array(Uint32Array.from(data).buffer)),
+  const effective = capabilityBits(capabilities.effective);
+  const permitted = capabilityBits(capabilities.permitted);
+  const inheritable = capabilityBits(capabilities.inheritable);
+  const header = arena.words([CAPABILITY_VERSION_3]);
+  // deno-fmt-ignore
+  const data = arena.halves([
+    effective[0], permitted[0], inheritable[0],
+    effective[1], permitted[1], inheritable[1],
   ]);
+  program.op("set capabilities", "capset", [header, data]);
   const clear = [PR.CAP_AMBIENT, PR.CAP_AMBIENT_CLEAR_ALL, 0, 0, 0];
   program.op("clear ambient capabilities", "prctl", clear);
 }
@@ -170,7 +175,8 @@ function opFilter(program: Program, { program: bpf, flags }: SeccompFilter): voi
 function opExecute(program: Program, target: SpecProcess): readonly string[] {
   const { arena } = program;
   const candidates = execCandidates(target.args[0] ?? "", target.env);
-  const [args, env] = [arena.vector(target.args), arena.vector(target.env)];
+  const args = arena.vector(target.args);
+  const env = arena.vector(target.env);
   candidates.forEach((path, i) => {
     const ignore = i < candidates.length - 1;
     program.op(`execute ${path}`, "execve", [arena.text(path), args, env], { ignore });
