@@ -41,7 +41,8 @@ export function makePlace(parent: string): Place {
       LANG: "C.UTF-8",
     },
     emptyStores: inNamespace(`rm -rf ${data}/tsbox ${data}/containers`),
-    forgetNamespace: `cut -d" " -f1 ${runtimeDir}/tsbox/keeper-* | xargs -r kill; true`,
+    forgetNamespace:
+      `sed -E 's/.*"pid":([0-9]+).*/\\1/' ${runtimeDir}/tsbox/keeper-* | xargs -r kill; true`,
   };
 }
 

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endKeeper } from "../../tests/support/keeper.ts";
 import { makeContext } from "./context.ts";
 import { diagnose, type Finding } from "./doctor.ts";
 import { judgeNetworkTools, judgeTun } from "./doctor_network.ts";
@@ -9,10 +10,7 @@ import { judgeNetworkTools, judgeTun } from "./doctor_network.ts";
 const folder = mkdtempSync(join(tmpdir(), "tsbox-doctor-"));
 afterAll(() => {
   for (const name of readdirSync(`${folder}/run/tsbox`)) {
-    // The namespace's keeper would sleep on for ten minutes.
-    if (name.startsWith("keeper-")) {
-      process.kill(Number(readFileSync(`${folder}/run/tsbox/${name}`, "utf8").split(" ")[0]));
-    }
+    if (name.startsWith("keeper-")) endKeeper(`${folder}/run/tsbox/${name}`);
   }
   rmSync(folder, { recursive: true });
 });

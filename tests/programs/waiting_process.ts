@@ -1,5 +1,5 @@
 /** A process like a container's that waits for its network: in our user namespace and a network of its own. */
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Arena } from "../../src/ffi/arena.ts";
@@ -9,6 +9,7 @@ import { raw } from "../../src/ffi/libc.ts";
 import { opClone, opDefaultSignals, sendSignal, waitBlocking } from "../../src/ffi/process.ts";
 import { Program } from "../../src/ffi/program.ts";
 import { ownIdMap } from "../../src/rootless/subids.ts";
+import { readKeeper } from "../../src/rootless/keeper_record.ts";
 import { openUserNamespace } from "../../src/rootless/user_namespace.ts";
 
 /** The process, and how to run a command beside it. */
@@ -39,7 +40,7 @@ export function waitingProcess(): WaitingProcess {
   const folder = mkdtempSync(join(tmpdir(), "tsbox-waiting-"));
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   const userns = openUserNamespace(ownIdMap({ uid, gid, mode: "auto" }), folder);
-  const keeper = Number(readFileSync(`${folder}/keeper-${userns.map.kind}`, "utf8").split(" ")[0]);
+  const keeper = readKeeper(`${folder}/keeper-${userns.map.kind}`)?.pid ?? -1;
   const program = new Program(Arena.live());
   const { arena } = program;
   opClone(program, CLONE.VFORK);

@@ -1,7 +1,8 @@
 /** Runs dist/tsbox as a user would: in a home of its own, with or without a terminal. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import { endKeeper } from "./keeper.ts";
 
 export const TSBOX = join(import.meta.dir, "../../dist/tsbox");
 
@@ -169,15 +170,9 @@ async function statusOf(child: Bun.Subprocess): Promise<number> {
   return 128 + (typeof signal === "number" ? signal : constants.signals[signal]);
 }
 
-/** The processes that keep a user namespace for the next command would outlive the test by minutes. */
 function endKeepers(runtimeDir: string): void {
   for (const record of new Bun.Glob("tsbox/keeper-*").scanSync(runtimeDir)) {
-    const pid = Number(readFileSync(join(runtimeDir, record), "utf8").split(" ")[0]);
-    try {
-      if (readFileSync(`/proc/${pid}/comm`, "utf8") === "tsbox-keeper\n") process.kill(pid);
-    } catch {
-      // It is gone already.
-    }
+    endKeeper(join(runtimeDir, record));
   }
 }
 

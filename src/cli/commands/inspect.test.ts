@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { commandLine } from "../../../tests/support/command_line.ts";
+import { endKeeper } from "../../../tests/support/keeper.ts";
 import {
   exitedState,
   imageId,
@@ -18,16 +19,11 @@ beforeEach(() => {
   store = `${home}/tsbox`;
 });
 afterEach(() => {
-  // The process that keeps the user namespace for the next command would outlive the test.
   for (const path of new Bun.Glob("tsbox/run/keeper-*").scanSync(home)) {
     endKeeper(`${home}/${path}`);
   }
   rmSync(home, { recursive: true, force: true });
 });
-
-function endKeeper(record: string): void {
-  process.kill(Number(readFileSync(record, "utf8").split(" ")[0]));
-}
 
 const run = (...argv: string[]) => commandLine(home, argv);
 
