@@ -204,9 +204,8 @@ export class Launch {
     const { pid } = this;
     const stub = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
-    const guard = startGuard(pid);
-    this.#guard = guard;
     this.#say();
+    const guard = this.#startGuard(pid);
     const terminal = this.#waitExecuted(stub, process);
     this.#over = true;
     this.#close();
@@ -218,6 +217,16 @@ export class Launch {
     });
     const signal = (number: number) => void (alive && sendSignal(pid, number));
     return { pid, ended: end, signal, ...(terminal === undefined ? {} : { terminal }) };
+  }
+
+  /** While the child executes: until it changes its user, the death signal it asked for will do. */
+  #startGuard(pid: number): Guard {
+    try {
+      return this.#guard = startGuard(pid);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
   }
 
   #stubFor(process: SpecProcess, filter: SeccompFilter | undefined): Stub {
@@ -265,6 +274,7 @@ export class Launch {
     const pid = this.#program.arena.word(this.#pid.register);
     if (pid > 0) waitBlocking(pid);
     this.#guard?.dismiss();
+    this.#guard?.reap();
     this.#close();
   }
 
@@ -274,8 +284,12 @@ export class Launch {
     if (this.#init !== undefined) raw("close", this.#init);
   }
 
-  /** Gives up: kills the first process and waits for it. Does nothing when a step has failed already. */
+  /**
+   * Gives up: kills the first process and waits for it. When a step has failed, or the container has run
+   * and ended, there is nothing left to do but to wait for a helper.
+   */
   abort(): void {
+    this.#guard?.reap();
     if (this.#over) return;
     try {
       sendSignal(this.pid, SIGKILL);

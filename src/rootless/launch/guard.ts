@@ -8,14 +8,16 @@
 import { Arena } from "../../ffi/arena.ts";
 import { PR, SIGKILL } from "../../ffi/constants.ts";
 import { runProgram } from "../../ffi/executor.ts";
-import { raw, sys } from "../../ffi/libc.ts";
+import { raw, sys, SyscallError } from "../../ffi/libc.ts";
 import { opClone, pipe, sendSignal, waitBlocking } from "../../ffi/process.ts";
 import { Program } from "../../ffi/program.ts";
 
 /** A guard at work. */
 export interface Guard {
-  /** Ends the guard, when what it guards has ended and was waited for. */
+  /** Tells the guard to end, when what it guards has ended and was waited for. */
   dismiss(): void;
+  /** Waits until it has, so that nobody else has to; does nothing before {@link dismiss} or again. */
+  reap(): void;
 }
 
 /** Descriptors of the guard, above any that it is started with in practice. */
@@ -41,10 +43,22 @@ export function startGuard(target: number): Guard {
   const pid = runProgram(program);
   raw("close", life.read);
   raw("close", handle);
+  if (pid < 0) {
+    raw("close", life.write);
+    throw new SyscallError("make a guard for the container", "clone3", -pid);
+  }
+  let state: "watching" | "ending" | "gone" = "watching";
   return {
     dismiss() {
-      if (pid > 0 && sendSignal(pid, SIGKILL)) waitBlocking(pid);
+      if (state !== "watching") return;
+      state = "ending";
+      sendSignal(pid, SIGKILL);
       raw("close", life.write);
+    },
+    reap() {
+      if (state !== "ending") return;
+      state = "gone";
+      waitBlocking(pid);
     },
   };
 }
