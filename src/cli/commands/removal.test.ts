@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { commandLine } from "../../../tests/support/command_line.ts";
 import {
@@ -11,6 +11,7 @@ import {
   storeImages,
 } from "../../../tests/support/container_records.ts";
 import { processStart } from "../../storage/container_lock.ts";
+import { createContainer, deleteContainer } from "../../storage/containers.ts";
 import { listImages } from "../../storage/image_index.ts";
 
 let home = "";
@@ -136,11 +137,11 @@ test("rmi goes on after an image that is not there, and fails in the end", async
 
 test("rmi keeps an image that a run which had already found it uses now", async () => {
   storeImages(store, [imageOf("a")]);
-  mkdirSync(`${store}/containers/${"d".repeat(64)}`);
+  const starting = createContainer(store, {});
   const removal = run("rmi", "busybox");
   while (listImages(store).length > 0) await Bun.sleep(1);
   const user = storeContainer(store, "user", killedRun());
-  rmSync(`${store}/containers/${"d".repeat(64)}`, { recursive: true });
+  deleteContainer(store, starting);
   expect((await removal).out).toBe(
     `Untagged: busybox:latest\nUntagged: busybox@${imageId("a")}\n`,
   );
