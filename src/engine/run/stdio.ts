@@ -1,13 +1,15 @@
 /**
  * Standard descriptors of a container without a terminal.
  *
- * Pipes, sockets and /dev/null are handed over as they are: nothing is faster or more exact. Anything else
- * (the user's terminal, files) would give the container more than a stream: it could reopen a file for
- * writing by /proc/self/fd, or change the terminal's modes. Those get a pipe, and we copy.
+ * Pipes, local stream sockets and /dev/null are handed over as they are: nothing is faster or more exact.
+ * Anything else (the user's terminal, files, pipes with a name) would give the container more than a stream:
+ * it could reopen a file for writing by /proc/self/fd, change the terminal's modes, or a file's owner. Those
+ * get a pipe, and we copy.
  */
-import { O, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK } from "../../ffi/constants.ts";
+import { O, S_IFCHR, S_IFMT } from "../../ffi/constants.ts";
 import { pipe } from "../../ffi/process.ts";
 import { closeFile, openFile, openFileStatus } from "../../ffi/quick_files.ts";
+import { isBareStream } from "../../ffi/stream_kind.ts";
 
 /** Descriptors for the container, and the copying that goes with them. */
 export interface ContainerStdio {
@@ -36,8 +38,8 @@ function isPlainStream(fd: number): boolean {
   const status = openFileStatus(fd);
   // Closed by whoever started us: a pipe nobody writes to or reads from is the nearest thing.
   if (status === undefined) return false;
-  const type = status.mode & S_IFMT;
-  return type === S_IFIFO || type === S_IFSOCK || (type === S_IFCHR && isNull(status.node));
+  if ((status.mode & S_IFMT) === S_IFCHR) return isNull(status.node);
+  return isBareStream(fd);
 }
 
 function isNull({ major, minor }: { major: number; minor: number }): boolean {
