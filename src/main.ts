@@ -25,7 +25,9 @@ function cliIo(argv: readonly string[]): CliIo {
     uid: process.getuid?.() ?? -1,
     gid: process.getgid?.() ?? -1,
     build,
-    self: { path: process.execPath, args: [...(compiled ? [] : [import.meta.path]), WORKER] },
+    get self() {
+      return { path: process.execPath, args: compiled ? [WORKER] : [import.meta.path, WORKER] };
+    },
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
     isTty: (fd) => process.getBuiltinModule("node:tty").isatty(fd),
@@ -39,7 +41,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return await workerMain(argv.slice(1));
   }
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
-    writeAll(1, `tsbox version ${build.version}, build ${build.commit}\n`);
+    // What writeAll needs takes longer to load than all the rest of this.
+    // deno-lint-ignore no-console
+    console.log(`tsbox version ${build.version}, build ${build.commit}`);
     return 0;
   }
   const { cliMain } = await import("./cli/main.ts");
