@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { closeFile } from "../ffi/quick_files.ts";
 import { ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
@@ -20,5 +21,10 @@ export async function discardTrees(
   mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
   const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
   const { removeTrees } = await import("./worker.ts");
-  await removeTrees(foreign, openUserNamespace(map, runtimeDir), self);
+  const userns = openUserNamespace(map, runtimeDir);
+  try {
+    await removeTrees(foreign, userns, self);
+  } finally {
+    closeFile(userns.fd);
+  }
 }

@@ -1,6 +1,7 @@
 /** `info`: this machine, this user and this store. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
+import { closeFile } from "../ffi/quick_files.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import { chooseDriver } from "../rootless/drivers/choose_driver.ts";
 import { type OwnIdMap, ownIdMap } from "../rootless/subids.ts";
@@ -58,10 +59,15 @@ function driverInUse(
     mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
     const userns = openUserNamespace(map, runtimeDir);
     const wanted = storageDriver === undefined ? {} : { wanted: storageDriver };
-    return {
-      driver: chooseDriver({ userns, directory: tmp, runtimeDir, ...wanted }).name,
-      warnings: [],
-    };
+    try {
+      return {
+        driver: chooseDriver({ userns, directory: tmp, runtimeDir, ...wanted }).name,
+        warnings: [],
+      };
+    } finally {
+      // A service asks again and again.
+      closeFile(userns.fd);
+    }
   } catch (thrown) {
     return { driver: "", warnings: [messageOf(thrown)] };
   }
