@@ -1,0 +1,46 @@
+/** `/containers`. */
+import type { Hono } from "hono";
+import type { ContainerSummary } from "../engine/api_types.ts";
+import type { EngineContext } from "../engine/context.ts";
+import { inspectObject } from "../engine/inspect.ts";
+import { CONTAINER_FILTERS, containerSummaries, DOCKER_CONTAINER_FILTERS } from "../engine/list.ts";
+import { removeContainer } from "../engine/remove.ts";
+import { sweepContainers } from "../engine/sweep_containers.ts";
+import { scanContainers } from "../storage/containers.ts";
+import type { Door } from "./door.ts";
+import { filtersOf, flagOf, limitOf, type Query, refuse } from "./query.ts";
+
+/** Adds the routes. */
+export function containerRoutes(app: Hono, { context, self }: Door): void {
+  app.get("/containers/json", (c) => c.json(list(context, (name) => c.req.query(name))));
+
+  app.get("/containers/:id/json", (c) => {
+    refuse((name) => c.req.query(name), "size");
+    return c.json(inspectObject(context, c.req.param("id"), "container"));
+  });
+
+  // `v` changes nothing: the volumes of a container live in its directory and go with it.
+  app.delete("/containers/:id", async (c) => {
+    const query = (name: string) => c.req.query(name);
+    refuse(query, "link");
+    await removeContainer(context, self, c.req.param("id"), { force: flagOf(query, "force") });
+    await sweepContainers(context, self);
+    return c.body(null, 204);
+  });
+}
+
+function list(context: EngineContext, query: Query) {
+  refuse(query, "size", "before", "since");
+  const last = limitOf(query);
+  return containerSummaries(context, scanContainers(context.dataRoot), {
+    all: flagOf(query, "all"),
+    filters: filtersOf(query, CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS),
+    ...(last !== undefined && { last }),
+  }).map(withNetworks);
+}
+
+/** Clients look for a container's networks here, and not at its NetworkMode. */
+function withNetworks(container: ContainerSummary) {
+  const Networks = { [container.HostConfig.NetworkMode]: {} };
+  return { ...container, NetworkSettings: { Networks } };
+}
