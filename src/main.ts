@@ -31,6 +31,7 @@ function cliIo(argv: readonly string[]): CliIo {
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
     isTty: (fd) => process.getBuiltinModule("node:tty").isatty(fd),
+    serveApi: async (service) => (await import("./api/serve.ts")).serveApi(service),
     columns: () => process.stdout.columns || 80,
   };
 }

@@ -59,6 +59,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/version.ts").then((module) => module.command),
   },
   {
+    paths: ["system service"],
+    summary: "Answer Docker's API on a socket",
+    load: () => import("./commands/system_service.ts").then((module) => module.command),
+  },
+  {
     paths: ["doctor"],
     summary: "Check what rootless containers need of this host",
     load: () => import("./commands/doctor.ts").then((module) => module.command),
@@ -71,8 +76,9 @@ export function findCommand(
 ): { entry: CommandEntry; path: string; length: number } | undefined {
   const [first = "", second] = words;
   for (const path of [`${first} ${second}`, first]) {
-    const entry = COMMANDS.find((e) => e.paths.includes(path));
-    if (entry) return { entry, path, length: path === first ? 1 : 2 };
+    for (const entry of COMMANDS) {
+      if (entry.paths.includes(path)) return { entry, path, length: path === first ? 1 : 2 };
+    }
   }
   return undefined;
 }

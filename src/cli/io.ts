@@ -1,4 +1,17 @@
+import type { EngineContext } from "../engine/context.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
+
+/** What the API is told when it is started. */
+export interface ApiService {
+  context: EngineContext;
+  self: SelfCommand;
+  /** Absolute path of the socket; undefined: the one of the user. */
+  socket: string | undefined;
+  /** Aborted when the service shall end. */
+  signal: AbortSignal;
+  /** Called once requests are answered, with the socket's path. */
+  listening(path: string): void;
+}
 
 /** Everything the command line reads from and writes to, handed in by main.ts. */
 export interface CliIo {
@@ -19,6 +32,8 @@ export interface CliIo {
   err(text: string): void;
   /** Whether descriptor 0, 1 or 2 is a terminal; asked only when the answer matters. */
   isTty(fd: 0 | 1 | 2): boolean;
+  /** Starts the other door to the engine, which the command line cannot see, until the signal. */
+  serveApi(service: ApiService): Promise<void>;
   /** Width of the terminal on standard output in characters. */
   columns(): number;
 }

@@ -29,6 +29,7 @@ export async function commandLine(
     out: (text) => result.out += text,
     err: (text) => result.err += text,
     isTty: () => false,
+    serveApi: async (service) => (await import("../../src/api/serve.ts")).serveApi(service),
     columns: () => 80,
     ...io,
   });
