@@ -28,6 +28,8 @@ export interface CommandGrammar {
   /** The first positional argument ends the options (`run`: they belong to the container). */
   optionsFirst?: true;
   flags: readonly Flag[];
+  /** More flags that are unsupported; made when a flag is not among the others. */
+  refused?(): readonly Flag[];
 }
 
 /** The flags that were given: values in order of appearance, booleans as `true` or `false`. */
@@ -48,7 +50,8 @@ export class FlagValues {
 
   /** The last value given, as docker takes it. */
   last(name: string): string | undefined {
-    return this.#values.get(name)?.at(-1);
+    const values = this.#values.get(name);
+    return values?.[values.length - 1];
   }
 
   /** A boolean flag. */

@@ -14,7 +14,7 @@ export interface ParsedLine {
 const HELP: Flag = { name: "help", help: "Print usage" };
 
 /** The words docker takes for a boolean (those of Go's ParseBool). */
-const BOOLEANS: Record<string, string> = {
+const BOOLEANS: Readonly<Record<string, string>> = {
   "1": "true",
   t: "true",
   T: "true",
@@ -39,13 +39,13 @@ export function parseLine(command: CommandGrammar, argv: readonly string[]): Par
   for (let i = 0; i < argv.length;) {
     const word = argv[i++] ?? "";
     if (word === "--") {
-      line.args.push(...argv.slice(i));
+      line.args = line.args.concat(argv.slice(i));
       break;
     }
     if (word.startsWith("--")) i += takeLong(command, line, word, argv[i]);
     else if (word.startsWith("-") && word !== "-") i += takeShort(command, line, word, argv[i]);
     else if (command.optionsFirst) {
-      line.args.push(...argv.slice(i - 1));
+      line.args = argv.slice(i - 1);
       break;
     } else line.args.push(word);
   }
@@ -76,10 +76,20 @@ function takeLong(
   return store(command, line, flag, next, 1);
 }
 
+// Plain loops here and where else every start comes by: the first use of an array's method with a
+// callback costs a start as much as ten of these.
+
 function named(command: CommandGrammar, name: string): Flag | undefined {
-  const flag = command.flags.find((f) => f.name === name);
-  if (flag?.alias !== undefined) return named(command, flag.alias);
-  return flag ?? (name === "help" ? HELP : undefined);
+  for (const flag of command.flags) {
+    if (flag.name === name) return flag.alias === undefined ? flag : named(command, flag.alias);
+  }
+  return name === "help" ? HELP : command.refused?.().find((flag) => flag.name === name);
+}
+
+function lettered(command: CommandGrammar, letter: string): Flag | undefined {
+  for (const flag of command.flags) if (flag.short === letter) return flag;
+  const refused = command.refused?.().find((flag) => flag.short === letter);
+  return refused ?? (letter === "h" ? HELP : undefined);
 }
 
 /** A cluster such as `-it` or `-eK=V`; returns how many of the following words it used. */
@@ -91,8 +101,7 @@ function takeShort(
 ): number {
   for (let rest = word.slice(1); rest !== ""; rest = rest.slice(1)) {
     const letter = rest.charAt(0);
-    const flag = command.flags.find((f) => f.short === letter) ??
-      (letter === "h" ? HELP : undefined);
+    const flag = lettered(command, letter);
     if (!flag) throw badFlag(command, `unknown shorthand flag: '${letter}' in -${rest}`);
     if (rest.charAt(1) === "=" && rest.length > 2) {
       return store(command, line, flag, rest.slice(2), 0);

@@ -61,5 +61,8 @@ export function makeContext(source: ContextSource): EngineContext {
 
 /** The XDG base directory specification says that relative paths are ignored. */
 function absolute(path: string | undefined): string | undefined {
-  return path?.startsWith("/") ? path.replace(/(.)\/+$/, "$1") : undefined;
+  if (!path?.startsWith("/")) return undefined;
+  let end = path.length;
+  while (end > 1 && path[end - 1] === "/") end--;
+  return path.slice(0, end);
 }

@@ -15,7 +15,9 @@ export const command: Command = {
       throw new UsageError("the input device is not a TTY", 1);
     }
     return run(options, context, {
-      self: io.self,
+      get self() {
+        return io.self;
+      },
       userName: io.env["USER"],
       notice: (text) => io.err(text + "\n"),
       print: (text) => io.out(text + "\n"),

@@ -80,7 +80,7 @@ const SUPPORTED: Flag[] = [
   { name: "workdir", short: "w", value: "string", help: "Working directory inside the container" },
 ];
 
-function unsupported(): Flag[] {
+function refused(): Flag[] {
   return UNSUPPORTED.split(" ").map((word): Flag => {
     const [name = "", short] = word.split(":");
     return { name, help: "", value: "string", unsupported: true, ...(short && { short }) };
@@ -95,5 +95,6 @@ export const runGrammar: CommandGrammar = {
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
   args: { min: 1 },
   optionsFirst: true,
-  flags: [...SUPPORTED, ...unsupported()],
+  flags: SUPPORTED,
+  refused,
 };

@@ -1,4 +1,4 @@
-import type { MountRequest, RunOptions } from "../../container/run_options.ts";
+import type { MountRequest, PortMapping, RunOptions } from "../../container/run_options.ts";
 import { parseSignal } from "../../container/signals.ts";
 import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
@@ -50,10 +50,10 @@ export function makeRunOptions(line: ParsedLine, caller: Caller): RunOptions {
     mounts: mounts(line, caller),
     readOnly: flags.on("read-only"),
     network,
-    publish: flags.all("publish").flatMap(parsePublish),
+    publish: ports(line),
     ...parseSecurity(flags.all("security-opt"), caller.cwd),
-    capAdd: flags.all("cap-add").map((cap) => parseCapability(cap, "CapAdd")),
-    capDrop: flags.all("cap-drop").map((cap) => parseCapability(cap, "CapDrop")),
+    capAdd: each(line, "cap-add", (cap) => parseCapability(cap, "CapAdd")),
+    capDrop: each(line, "cap-drop", (cap) => parseCapability(cap, "CapDrop")),
     init: flags.on("init"),
     ulimits: each(line, "ulimit", parseUlimit),
     shmSize: shmSize(line),
@@ -64,7 +64,7 @@ export function makeRunOptions(line: ParsedLine, caller: Caller): RunOptions {
     dnsSearch: each(line, "dns-search", parseDnsSearch),
     dnsOptions: each(line, "dns-option", parseDnsOption),
     addHosts: each(line, "add-host", parseAddHost),
-    devices: flags.all("device").map(parseDevice),
+    devices: each(line, "device", parseDevice),
     groupAdd: [...flags.all("group-add")],
     sysctls: parseSysctls(
       flags.all("sysctl"),
@@ -87,7 +87,11 @@ function each<T>(
   name: string,
   parse: (value: string, refuse: (reason: string) => Error) => T,
 ): T[] {
-  return flags.all(name).map((value) => parse(value, (reason) => refuse(name, value, reason)));
+  const parsed: T[] = [];
+  for (const value of flags.all(name)) {
+    parsed.push(parse(value, (reason) => refuse(name, value, reason)));
+  }
+  return parsed;
 }
 
 function image({ flags, args }: ParsedLine, { cwd }: Caller) {
@@ -164,12 +168,18 @@ function checkedEnv({ flags }: ParsedLine): readonly string[] {
 
 function mounts(line: ParsedLine, { cwd }: Caller): MountRequest[] {
   const all = [
-    ...line.flags.all("volume").map((spec) => parseVolume(spec, cwd)),
+    ...each(line, "volume", (spec) => parseVolume(spec, cwd)),
     ...each(line, "mount", (spec, refused) => parseMount(spec, cwd, refused)),
-    ...line.flags.all("tmpfs").map(parseTmpfs),
+    ...each(line, "tmpfs", parseTmpfs),
   ];
   refuseDuplicates(all);
   return all;
+}
+
+function ports(line: ParsedLine): PortMapping[] {
+  const published: PortMapping[] = [];
+  for (const some of each(line, "publish", parsePublish)) published.push(...some);
+  return published;
 }
 
 function shmSize(line: ParsedLine): number {
