@@ -8,7 +8,8 @@ import { absolutePath, cleanPath } from "./paths.ts";
 export function parseCapability(text: string, flag: "CapAdd" | "CapDrop"): string {
   const name = capabilityName(text);
   if (name !== undefined) return name;
-  throw new TsboxError("invalid-argument", `invalid ${flag}: unknown capability: "${text}"`);
+  const full = `CAP_${text.toUpperCase().replace(/^CAP_/, "")}`;
+  throw new TsboxError("invalid-argument", `invalid ${flag}: unknown capability: "${full}"`);
 }
 
 /** What `--security-opt` decides. */

@@ -335,7 +335,7 @@ test.each([
   ["--ipc", "shareable", "--ipc shareable is not supported by tsbox yet"],
   ["--network", "bridge", "--network bridge is not supported by tsbox yet"],
   ["--network", "", "no name set for network"],
-  ["--cap-add", "foo", 'invalid CapAdd: unknown capability: "foo"'],
+  ["--cap-add", "foo", 'invalid CapAdd: unknown capability: "CAP_FOO"'],
   ["--cap-drop", "CAP_ALL", 'invalid CapDrop: unknown capability: "CAP_ALL"'],
   ["-w", "foo", "the working directory 'foo' is invalid, it needs to be an absolute path"],
   ["--hostname", "a b", "invalid hostname format: a b"],
