@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { DEFAULT_OPTIONS } from "../../tests/support/run_options.ts";
 import type { RuntimeSpec } from "../oci/runtime_spec.ts";
 import { launchNotes } from "./annotations.ts";
 import { type ContainerHost, type ImageDefaults, NO_IMAGE } from "./host.ts";
@@ -6,41 +7,7 @@ import type { RunOptions } from "./run_options.ts";
 import { containerLabels, makeSpec } from "./spec.ts";
 import { withUser } from "./with_user.ts";
 
-const OPTIONS: RunOptions = {
-  image: "busybox",
-  command: [],
-  interactive: false,
-  tty: false,
-  remove: false,
-  env: [],
-  unsetEnv: [],
-  mounts: [],
-  readOnly: false,
-  network: "private",
-  publish: [],
-  capAdd: [],
-  capDrop: [],
-  seccomp: { kind: "default" },
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  shmSize: 64 * 1024 * 1024,
-  pull: "missing",
-  quiet: false,
-  labels: {},
-  userns: "auto",
-  pid: "private",
-  ipc: "private",
-  dns: [],
-  dnsSearch: [],
-  dnsOptions: [],
-  addHosts: [],
-  devices: [],
-  groupAdd: [],
-  sysctls: {},
-  debugPlan: false,
-  sigProxy: true,
-};
+const OPTIONS: RunOptions = { ...DEFAULT_OPTIONS, image: "busybox" };
 
 const FULL = [{ containerID: 0, hostID: 1000, size: 1 }, {
   containerID: 1,

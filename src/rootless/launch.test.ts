@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
+import { DEFAULT_OPTIONS } from "../../tests/support/run_options.ts";
 import { launchNotes } from "../container/annotations.ts";
 import { NO_IMAGE } from "../container/host.ts";
 import type { RunOptions } from "../container/run_options.ts";
@@ -30,39 +31,12 @@ let folder = "";
 let userns: UserNamespace;
 
 const OPTIONS: RunOptions = {
+  ...DEFAULT_OPTIONS,
   image: "",
-  command: [],
-  interactive: false,
-  tty: false,
   remove: true,
-  env: [],
-  unsetEnv: [],
-  mounts: [],
-  readOnly: false,
   network: "none",
-  publish: [],
-  capAdd: [],
-  capDrop: [],
   seccomp: { kind: "unconfined" },
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  shmSize: 64 << 20,
   pull: "never",
-  quiet: false,
-  labels: {},
-  userns: "auto",
-  pid: "private",
-  ipc: "private",
-  dns: [],
-  dnsSearch: [],
-  dnsOptions: [],
-  addHosts: [],
-  devices: [],
-  groupAdd: [],
-  sysctls: {},
-  debugPlan: false,
-  sigProxy: true,
 };
 
 beforeAll(() => {

@@ -1,4 +1,5 @@
 /** Containers and images as they stand in a store, without anything having run. */
+import { DEFAULT_OPTIONS } from "./run_options.ts";
 import { mkdirSync } from "node:fs";
 import type { RunOptions } from "../../src/container/run_options.ts";
 import {
@@ -11,41 +12,7 @@ import { createContainer, type NewContainer } from "../../src/storage/containers
 import { type StoredImage, updateImages } from "../../src/storage/image_index.ts";
 import { openStore } from "../../src/storage/layout.ts";
 
-const OPTIONS: RunOptions = {
-  image: "busybox",
-  command: [],
-  interactive: false,
-  tty: false,
-  remove: false,
-  env: [],
-  unsetEnv: [],
-  mounts: [],
-  readOnly: false,
-  network: "none",
-  publish: [],
-  capAdd: [],
-  capDrop: [],
-  seccomp: { kind: "default" },
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  shmSize: 67108864,
-  pull: "missing",
-  quiet: false,
-  labels: {},
-  userns: "auto",
-  pid: "private",
-  ipc: "private",
-  dns: [],
-  dnsSearch: [],
-  dnsOptions: [],
-  addHosts: [],
-  devices: [],
-  groupAdd: [],
-  sysctls: {},
-  debugPlan: false,
-  sigProxy: true,
-};
+const OPTIONS: RunOptions = { ...DEFAULT_OPTIONS, image: "busybox", network: "none" };
 
 /** The record of a new container; what a test is about is given. */
 export function recordOf(

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { DEFAULT_OPTIONS } from "../../../tests/support/run_options.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,41 +24,7 @@ function inDirectory<T>(body: (dir: string) => T): T {
 }
 
 test("without flags docker's defaults are filled in", () => {
-  expect(run()).toEqual({
-    image: "image",
-    command: [],
-    interactive: false,
-    tty: false,
-    remove: false,
-    env: [],
-    unsetEnv: [],
-    mounts: [],
-    readOnly: false,
-    network: "private",
-    publish: [],
-    capAdd: [],
-    capDrop: [],
-    seccomp: { kind: "default" },
-    noNewPrivileges: false,
-    init: false,
-    ulimits: [],
-    shmSize: 67108864,
-    pull: "missing",
-    quiet: false,
-    labels: {},
-    userns: "auto",
-    pid: "private",
-    ipc: "private",
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    addHosts: [],
-    devices: [],
-    groupAdd: [],
-    sysctls: {},
-    debugPlan: false,
-    sigProxy: true,
-  });
+  expect(run()).toEqual(DEFAULT_OPTIONS);
 });
 
 test("every simple flag reaches its option", () => {
