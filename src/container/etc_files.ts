@@ -36,26 +36,22 @@ export function etcFiles(options: EtcOptions, context: EtcContext): EtcFiles {
   };
 }
 
-const LOCAL_HOSTS = [
-  ["127.0.0.1", "localhost"],
-  ["::1", "localhost ip6-localhost ip6-loopback"],
-  ["fe00::", "ip6-localnet"],
-  ["ff00::", "ip6-mcastprefix"],
-  ["ff02::1", "ip6-allnodes"],
-  ["ff02::2", "ip6-allrouters"],
-] as const;
+const LOCAL_HOSTS = "127.0.0.1\tlocalhost\n" +
+  "::1\tlocalhost ip6-localhost ip6-loopback\n" +
+  "fe00::\tip6-localnet\n" +
+  "ff00::\tip6-mcastprefix\n" +
+  "ff02::1\tip6-allnodes\n" +
+  "ff02::2\tip6-allrouters\n";
 
 /** With the host's network the host's names hold; else the usual local ones and our own. */
 function hostsFile({ network, addHosts }: EtcOptions, context: EtcContext): string {
-  const added = addHosts.flatMap(({ name, address }) => {
+  let text = network === "host" ? withNewline(context.hostHosts) : LOCAL_HOSTS;
+  for (const { name, address } of addHosts) {
     const known = address === "host-gateway" ? context.gateway : address;
-    return known === undefined ? [] : [line(known, name)];
-  });
-  if (network === "host") return withNewline(context.hostHosts) + added.join("");
-  const own = context.address === undefined ? [] : [line(context.address, context.hostname)];
-  return [...LOCAL_HOSTS.map(([address, names]) => line(address, names)), ...added, ...own].join(
-    "",
-  );
+    if (known !== undefined) text += line(known, name);
+  }
+  const own = network === "host" ? undefined : context.address;
+  return own === undefined ? text : text + line(own, context.hostname);
 }
 
 function line(address: string, names: string): string {
@@ -89,12 +85,12 @@ function resolvConf(options: EtcOptions, context: EtcContext): string {
     ? options.dnsSearch.filter((domain) => domain !== ".")
     : host.search;
   const words = options.dnsOptions.length > 0 ? options.dnsOptions : host.options;
-  return [
-    ...nameservers.map((server) => `nameserver ${server}\n`),
-    ...(search.length > 0 ? [`search ${search.join(" ")}\n`] : []),
-    ...(words.length > 0 ? [`options ${words.join(" ")}\n`] : []),
-    ...host.others.map((other) => `${other}\n`),
-  ].join("");
+  let text = "";
+  for (const server of nameservers) text += `nameserver ${server}\n`;
+  if (search.length > 0) text += `search ${search.join(" ")}\n`;
+  if (words.length > 0) text += `options ${words.join(" ")}\n`;
+  for (const other of host.others) text += `${other}\n`;
+  return text;
 }
 
 /**
@@ -115,12 +111,16 @@ function isLoopback(address: string): boolean {
 function parseResolvConf(text: string): Resolver {
   const resolver: Resolver = { nameservers: [], search: [], options: [], others: [] };
   for (const line of text.split("\n")) {
-    const [keyword = "", ...values] = words(line);
-    if (keyword === "nameserver") resolver.nameservers.push(...values.slice(0, 1));
-    // The last of search and domain counts.
-    else if (keyword === "search" || keyword === "domain") resolver.search = values;
-    else if (keyword === "options") resolver.options.push(...values);
-    else if (keyword !== "" && !keyword.startsWith("#") && !keyword.startsWith(";")) {
+    const values = words(line);
+    const keyword = values.shift() ?? "";
+    if (keyword === "nameserver") {
+      resolver.nameservers = [...resolver.nameservers, ...values.slice(0, 1)];
+    } else if (keyword === "search" || keyword === "domain") {
+      // The last one counts.
+      resolver.search = values;
+    } else if (keyword === "options") {
+      resolver.options = [...resolver.options, ...values];
+    } else if (keyword !== "" && !keyword.startsWith("#") && !keyword.startsWith(";")) {
       resolver.others.push(line.trim());
     }
   }
@@ -128,7 +128,10 @@ function parseResolvConf(text: string): Resolver {
 }
 
 function words(line: string): string[] {
-  return line.replaceAll("\t", " ").split(" ").map((word) => word.trim()).filter((word) =>
-    word !== ""
-  );
+  const found: string[] = [];
+  for (const part of line.replaceAll("\t", " ").split(" ")) {
+    const word = part.trim();
+    if (word !== "") found.push(word);
+  }
+  return found;
 }

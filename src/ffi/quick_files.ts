@@ -184,6 +184,14 @@ export function removeDirectory(path: string): void {
   checked(raw("unlinkat", AT_FDCWD, one(path), AT_REMOVEDIR), "unlinkat", "remove", path);
 }
 
+/** Removes an empty directory; false when it is not empty. @throws SyscallError */
+export function removeIfEmpty(path: string): boolean {
+  const result = raw("unlinkat", AT_FDCWD, one(path), AT_REMOVEDIR);
+  if (result === -ERRNO.ENOTEMPTY) return false;
+  checked(result, "unlinkat", "remove", path);
+  return true;
+}
+
 /** What statx(2) tells of a file. */
 export interface FileStatus {
   /** File type and permissions, as st_mode. */
