@@ -4,7 +4,6 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type BusyboxContainers, busyboxContainers, until } from "../support/busybox_containers.ts";
 import { makeHome, TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 import { pushImage, pushIndex } from "../support/images.ts";
-import { runGrammar } from "../../src/cli/run/grammar.ts";
 
 let box: BusyboxContainers;
 beforeAll(async () => {
@@ -160,14 +159,14 @@ describe("--rootfs", () => {
 });
 
 describe("flags that tsbox does not have", () => {
-  const unsupported = runGrammar.flags.filter((flag) => flag.unsupported);
+  const SOME = "attach cgroupns cpus detach device-cgroup-rule gpus health-cmd ip isolation link " +
+    "log-driver mac-address memory network-alias oom-score-adj pids-limit privileged restart " +
+    "runtime stop-timeout storage-opt uts volumes-from";
 
-  test("are refused by name, every one of docker's", async () => {
-    expect(unsupported.length).toBeGreaterThan(50);
-    for (const { name } of unsupported.filter((_, i) => i % 6 === 0)) {
+  test("are refused by name", async () => {
+    for (const name of SOME.split(" ")) {
       const { stderr, status } = await run(`--${name}=1`, box.image, "true");
-      expect(stderr).toContain(`--${name}`);
-      expect(stderr).toContain("not supported");
+      expect(stderr).toMatch(new RegExp(`--${name}\\b.* not supported`));
       expect(status).toBe(125);
     }
   });

@@ -97,6 +97,8 @@ describe("forwarding", () => {
 
   test("a first process that ignores SIGINT is killed at the third", async () => {
     const { child } = await start([], "echo ready; exec sleep 98710");
+    // Until then it is the shell, which handles SIGINT.
+    await until("it sleeps", () => processesWith("sleep\x0098710").length > 0);
     for (let i = 0; i < 3; i++) {
       expect(child.exitCode).toBe(null);
       child.kill("SIGINT");
@@ -152,7 +154,7 @@ describe("SIGKILL of tsbox", () => {
     await until("it runs", () => processesWith("98711").length > 0);
     child.kill("SIGKILL");
     await until("all of it is gone", () => processesWith("98711").length === 0);
-    expect(await tsboxOk(["ps", "-aq"], { home: box.home })).toBe("");
+    await listedNoMore();
     expect(box.leftovers()).toEqual([]);
     expect(helpers()).toEqual([]);
   });
@@ -166,10 +168,19 @@ describe("SIGKILL of tsbox", () => {
       await child.exited;
     }
     await until("all are gone", () => processesWith("98712").length === 0);
-    expect(await tsboxOk(["ps", "-aq"], { home: box.home })).toBe("");
+    await listedNoMore();
     expect(box.leftovers()).toEqual([]);
   });
 });
+
+/** Waits until no container is listed: a process that has no memory any more has still to end. */
+async function listedNoMore(): Promise<void> {
+  for (let i = 0; i < 100; i++) {
+    if (await tsboxOk(["ps", "-aq"], { home: box.home }) === "") return;
+    await Bun.sleep(20);
+  }
+  throw new Error("a killed container is still listed");
+}
 
 /** Programs that give this home's containers a network. */
 function helpers(): number[] {
