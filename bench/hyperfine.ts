@@ -1,4 +1,4 @@
-/** Times commands with hyperfine, one after the other, in the order given. */
+/** Times commands with hyperfine, in turns: a machine changes its speed while it is measured. */
 import { join } from "node:path";
 
 export interface TimedCommand {
@@ -8,6 +8,8 @@ export interface TimedCommand {
   command: string;
   /** Run before every timed run, by a shell; not part of the time. */
   prepare?: string;
+  /** Its exit status does not matter. */
+  mayFail?: boolean;
 }
 
 /** Milliseconds. */
@@ -21,38 +23,64 @@ export interface Timing {
 }
 
 export interface HyperfineOptions {
+  /** How often every command is run in all; a multiple of `rounds`. */
   runs: number;
-  warmup: number;
+  /** How often the list of commands is gone through. */
+  rounds: number;
   env: Record<string, string>;
   folder: string;
 }
 
-/** Times all commands in one run of hyperfine; throws when one of them fails. */
+/** Times all commands; throws when one of them fails, unless one of them may. */
 export async function hyperfine(
   commands: readonly TimedCommand[],
-  { runs, warmup, env, folder }: HyperfineOptions,
+  options: HyperfineOptions,
 ): Promise<Timing[]> {
+  const times = commands.map((): number[] => []);
+  for (let round = 0; round < options.rounds; round++) {
+    const measured = await oneRound(commands, options);
+    measured.forEach((more, i) => times[i]?.push(...more));
+  }
+  return commands.map(({ name }, i) => timing(name, times[i] ?? []));
+}
+
+/** Milliseconds of every run, by command. */
+async function oneRound(
+  commands: readonly TimedCommand[],
+  { runs, rounds, env, folder }: HyperfineOptions,
+): Promise<number[][]> {
   const report = join(folder, "hyperfine.json");
-  const flags = ["--shell=none", `--runs=${runs}`, `--warmup=${warmup}`, `--export-json=${report}`];
+  const flags = [
+    "--shell=none",
+    "--style=none",
+    "--warmup=1",
+    `--runs=${Math.max(2, runs / rounds)}`,
+    `--export-json=${report}`,
+    ...(commands.some((c) => c.mayFail) ? ["--ignore-failure"] : []),
+  ];
   const prepare = commands.some((c) => c.prepare)
     ? commands.flatMap((c) => ["--prepare", `sh -c '${c.prepare ?? "true"}'`])
     : [];
-  const names = commands.flatMap((c) => ["--command-name", c.name]);
-  const words = ["hyperfine", ...flags, ...prepare, ...names, ...commands.map((c) => c.command)];
-  const child = Bun.spawn(words, { env, cwd: folder, stdin: "ignore", stdout: "inherit" });
+  const words = ["hyperfine", ...flags, ...prepare, ...commands.map((c) => c.command)];
+  const child = Bun.spawn(words, { env, cwd: folder, stdin: "ignore" });
   if (await child.exited !== 0) throw new Error(`hyperfine ended with ${child.exitCode}`);
   const { results } = await Bun.file(report).json();
-  return results.map(timing);
+  return results.map(({ times }: { times: number[] }) => times.map((seconds) => seconds * 1000));
 }
 
-function timing(result: Record<string, number> & { command: string }): Timing {
-  const ms = (key: string) => (result[key] ?? NaN) * 1000;
+/** Statistics over milliseconds. */
+export function timing(name: string, times: readonly number[]): Timing {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (index: number) => sorted[index] ?? NaN;
+  const middle = sorted.length / 2;
+  const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length;
+  const variance = sorted.reduce((sum, t) => sum + (t - mean) ** 2, 0) / (sorted.length - 1);
   return {
-    name: result.command,
-    mean: ms("mean"),
-    median: ms("median"),
-    min: ms("min"),
-    max: ms("max"),
-    stddev: ms("stddev"),
+    name,
+    mean,
+    median: (at(Math.ceil(middle) - 1) + at(Math.floor(middle))) / 2,
+    min: at(0),
+    max: at(sorted.length - 1),
+    stddev: Math.sqrt(variance),
   };
 }

@@ -19,6 +19,8 @@ events_logger = "file"
 runtime = "crun"
 `;
 
+const FORGET = join(import.meta.dir, "forget_namespace.ts");
+
 /** A new folder below `parent`. */
 export function makePlace(parent: string): Place {
   const path = mkdtempSync(join(parent, "tsbox-bench-"));
@@ -41,8 +43,7 @@ export function makePlace(parent: string): Place {
       LANG: "C.UTF-8",
     },
     emptyStores: inNamespace(`rm -rf ${data}/tsbox ${data}/containers`),
-    forgetNamespace:
-      `sed -E 's/.*"pid":([0-9]+).*/\\1/' ${runtimeDir}/tsbox/keeper-* | xargs -r kill; true`,
+    forgetNamespace: `${process.execPath} ${FORGET} ${runtimeDir}/tsbox`,
   };
 }
 

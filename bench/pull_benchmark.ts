@@ -60,7 +60,7 @@ export async function benchmarkPull(
       command: `sh -e ${floor}`,
       prepare: `rm -rf ${target}; mkdir ${target}`,
     },
-  ], { runs, warmup: 1, env: place.env, folder: place.path });
+  ], { runs, rounds: runs / 2, env: place.env, folder: place.path });
   for (const path of [...blobs, target]) rmSync(path, { recursive: true });
   return timings;
 }

@@ -44,7 +44,8 @@ const RUN = `## A container that does nothing
 
 const STAGES = `## Where the time goes
 
-The same \`tsbox run\`, cut off after each stage (\`--version\`, \`--debug-plan\`, all); differences of the medians.`;
+The differences of the medians of ever longer commands: \`--version\`, \`run\` of an image that is not there,
+\`run\`.`;
 
 const PULL = `## Pulling into an empty store
 
