@@ -68,6 +68,15 @@ for (const [name, compress] of Object.entries(formats)) {
     expect(await outcome(damaged)).toBe("corrupt");
   });
 
+  test(`what was written of ${name} was put out when it settled`, async () => {
+    let total = 0;
+    const stream = decompressor((piece) => total += piece.length);
+    const flushed = name === "gzip" ? gzipFlushed(FIRST) : compress(FIRST);
+    await stream.write(flushed);
+    await stream.settle();
+    expect(total).toBe(FIRST.length);
+  });
+
   test(`an output that throws ends ${name} with what it threw`, async () => {
     const stop = new TsboxError("limit-exceeded", "enough");
     const stream = decompressor(() => {
@@ -102,6 +111,11 @@ test("zstd frames that are to be skipped are", async () => {
   const parts = [skip, formats.zstd(FIRST), skip, formats.zstd(SECOND), skip];
   expect(await expand(Buffer.concat(parts), 1001)).toEqual(BOTH);
 });
+
+/** All of the data, but not the end of the stream. */
+function gzipFlushed(bytes: Uint8Array): Buffer {
+  return gzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+}
 
 function zstdWithChecksum(bytes: Uint8Array): Buffer {
   return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });

@@ -5,18 +5,21 @@
  */
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { messageOf, TsboxError } from "../errors.ts";
+import { OutputQueue } from "./output_queue.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 /** Takes compressed bytes. */
 export interface Decompressor {
   /** Resolves when more may be given; `bytes` may be reused then. @throws what the output threw, or "corrupt" */
   write(bytes: Uint8Array): Promise<void>;
+  /** Resolves when the output has all that can be made of what was written. @throws as `write` */
+  settle(): Promise<void>;
   /** Says that there are no more bytes; resolves when all output was given. @throws as `write`, also when cut */
   end(): Promise<void>;
 }
 
-/** Bytes of output at a time: the fastest of 64 KiB, 256 KiB and 1 MiB. */
-const CHUNK = 256 * 1024;
+/** Bytes of output at a time: the fastest of 64 KiB to 4 MiB. */
+const CHUNK = 1024 * 1024;
 
 /** Bytes needed to recognize a format. */
 const PROBE = 4;
@@ -32,6 +35,9 @@ export function decompressor(output: (bytes: Uint8Array) => void): Decompressor 
       if (probe.length < PROBE) return;
       chosen = choose(probe, output);
       await chosen.write(probe);
+    },
+    async settle() {
+      await chosen?.settle();
     },
     async end() {
       if (chosen === undefined) {
@@ -60,6 +66,7 @@ function choose(first: Uint8Array, output: (bytes: Uint8Array) => void): Decompr
 function plain(output: (bytes: Uint8Array) => void): Decompressor {
   return {
     write: (bytes) => Promise.resolve(output(bytes)),
+    settle: () => Promise.resolve(),
     end: () => Promise.resolve(),
   };
 }
@@ -72,6 +79,7 @@ function zstd(output: (bytes: Uint8Array) => void): Decompressor {
       frames.write(bytes);
       await stream.write(bytes);
     },
+    settle: () => stream.settle(),
     async end() {
       if (!frames.complete) throw corruptStream("it ends too early");
       await stream.end();
@@ -79,38 +87,30 @@ function zstd(output: (bytes: Uint8Array) => void): Decompressor {
   };
 }
 
-/**
- * The stream inflates on another thread. What it gave is put out in the next turn of the event loop, that
- * is after it was told to go on: so the next piece is inflated while this one is unpacked. (A microtask
- * is too early: Bun runs them on the way into the call that tells it.)
- */
+/** The stream inflates on another thread, ahead of the output by as much as the queue holds. */
 function zlibStream(
   stream: ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>,
   output: (bytes: Uint8Array) => void,
 ): Decompressor {
-  let failure: unknown;
-  const fail = (error: unknown) => failure ??= error;
-  const put = (bytes: Uint8Array) => {
-    if (failure !== undefined) return;
+  const queue = new OutputQueue(stream, (bytes) => {
     try {
       output(bytes);
     } catch (error) {
-      fail(error);
       stream.destroy();
+      throw error;
     }
-  };
+  });
   const ended = new Promise<void>((resolve) => {
-    stream.on("data", (bytes: Uint8Array) => setImmediate(put, bytes));
+    stream.on("data", (bytes: Uint8Array) => queue.push(bytes));
     stream.on("error", (error) => {
-      fail(corruptStream(messageOf(error)));
+      queue.fail(corruptStream(messageOf(error)));
       resolve();
     });
-    // The last output is still queued when the stream says that it ended.
-    stream.on("close", () => setImmediate(resolve));
-    stream.on("end", () => setImmediate(resolve));
+    stream.on("close", resolve);
+    stream.on("end", resolve);
   });
   const check = () => {
-    if (failure !== undefined) throw failure;
+    if (queue.failure !== undefined) throw queue.failure;
   };
   return {
     async write(bytes) {
@@ -121,9 +121,14 @@ function zlibStream(
       ]);
       check();
     },
+    async settle() {
+      await queue.empty();
+      check();
+    },
     async end() {
       stream.end();
       await ended;
+      await queue.empty();
       check();
     },
   };

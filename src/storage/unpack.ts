@@ -33,8 +33,8 @@ export interface UnpackJob extends WriterOptions {
  */
 export type Growth = (read: number) => Promise<{ bytes: number; complete: boolean }>;
 
-/** Bytes read at a time; the fastest of 64 KiB, 256 KiB and 1 MiB. */
-const READ_SIZE = 256 * 1024;
+/** Bytes read at a time; the fastest of 64 KiB to 4 MiB. */
+const READ_SIZE = 1024 * 1024;
 
 /**
  * Unpacks a layer; everything is on the disk when this resolves. To be run as root of the user namespace.
@@ -89,7 +89,12 @@ async function unpackInto(
     hasher.update(bytes);
     reader.write(bytes);
   });
-  await readGrowing(job.blob, growth, async (bytes, total) => {
+  // Waiting for more may stop this thread: nothing is left undone meanwhile.
+  const more: Growth = async (read) => {
+    await stream.settle();
+    return await growth(read);
+  };
+  await readGrowing(job.blob, more, async (bytes, total) => {
     await stream.write(bytes);
     onRead(total);
   });

@@ -8,9 +8,13 @@ import type { PullWork, WantedLayer } from "./work.ts";
 /** Milliseconds between two tries to tell a worker something while its pipe is full. */
 const TELL_AGAIN = 5;
 
+/** Bytes that a worker is not woken up for. */
+const FEW = 512 * 1024;
+
 export class Unpacking {
   readonly #job: RunningJob;
   #failure: unknown;
+  #told = 0;
 
   /** @param blob path of the blob, which exists @param target directory to be made */
   constructor(
@@ -40,7 +44,7 @@ export class Unpacking {
    */
   grow(bytes: number): void {
     if (this.#failure !== undefined) throw this.#failure;
-    this.#job.tell(String(bytes));
+    if (bytes - this.#told >= FEW && this.#job.tell(String(bytes))) this.#told = bytes;
   }
 
   /** Says that the blob is complete and its digest right; resolves when the layer is on the disk. */
