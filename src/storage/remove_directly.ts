@@ -1,39 +1,62 @@
+import { O } from "../ffi/constants.ts";
 import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory, type ListedName } from "../ffi/listing.ts";
-import { changeMode, isErrno, removeDirectory, removeIfEmpty, unlink } from "../ffi/quick_files.ts";
+import {
+  changeMode,
+  closeFile,
+  isErrno,
+  openFile,
+  removeDirectory,
+  removeIfEmpty,
+  unlink,
+} from "../ffi/quick_files.ts";
+
+/** Levels that are removed here, each with an open descriptor. */
+const MAX_DEPTH = 64;
 
 /**
  * Removes a tree as the caller, following no link; returns whether all of it is gone.
  *
- * Files of foreign owners, names that are not UTF-8 and paths beyond the kernel's limit stay: those are for the worker, which
- * is root of the user namespace and needs its own process.
+ * Files of foreign owners, names that are not UTF-8 and what is deeper stay: those are for the worker,
+ * which is root of the user namespace and needs its own process.
  */
 export function removeDirectly(path: string): boolean {
   try {
-    removeTree(path);
+    removeTree(path, 0);
     return true;
   } catch (thrown) {
     return isErrno(thrown, ERRNO.ENOENT);
   }
 }
 
-function removeTree(path: string): void {
+/**
+ * Goes by descriptors: a process that a container has left on the host's process ids may still exchange
+ * directories for links while we are in them.
+ */
+function removeTree(path: string, depth: number): void {
   // An empty one may be unreadable: overlayfs makes its work directory with mode 0.
   if (removeIfEmpty(path)) return;
-  for (const { name, isDirectory } of entries(path)) {
-    const child = `${path}/${name}`;
-    if (isDirectory) removeTree(child);
-    else unlink(child);
+  if (depth === MAX_DEPTH) throw new RangeError(`"${path}" is too deep to be removed here`);
+  const fd = openFile(path, O.PATH | O.DIRECTORY | O.NOFOLLOW);
+  try {
+    const here = `/proc/self/fd/${fd}`;
+    for (const { name, isDirectory } of entries(here)) {
+      if (isDirectory) removeTree(`${here}/${name}`, depth + 1);
+      else unlink(`${here}/${name}`);
+    }
+  } finally {
+    closeFile(fd);
   }
   removeDirectory(path);
 }
 
-function entries(path: string): ListedName[] {
+/** @param directory a descriptor's name, which leads to the directory also when that cannot be entered */
+function entries(directory: string): ListedName[] {
   try {
-    return listDirectory(path);
+    return listDirectory(`${directory}/.`);
   } catch (thrown) {
     if (!isErrno(thrown, ERRNO.EACCES)) throw thrown;
-    changeMode(path, 0o700);
-    return listDirectory(path);
+    changeMode(directory, 0o700);
+    return listDirectory(`${directory}/.`);
   }
 }
