@@ -1,10 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { closeFile } from "../ffi/quick_files.ts";
 import { ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { removeDirectly } from "../storage/remove_directly.ts";
 import type { EngineContext } from "./context.ts";
+import { ensureRuntimeDir } from "./runtime_dir.ts";
 
 /**
  * Deletes trees; absolute paths. Those that hold files of the containers' other users, which only
@@ -18,7 +18,7 @@ export async function discardTrees(
   const foreign = paths.filter((path) => !removeDirectly(path));
   if (foreign.length === 0) return;
   const { uid, gid, env, runtimeDir } = context;
-  mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+  ensureRuntimeDir(runtimeDir, uid);
   const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
   const { removeTrees } = await import("./worker.ts");
   const userns = openUserNamespace(map, runtimeDir);

@@ -17,6 +17,7 @@ import { judgeUserNamespaces, readNamespaceFacts } from "../rootless/host/user_n
 import { ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";
 import type { EngineContext } from "./context.ts";
+import { ensureRuntimeDir } from "./runtime_dir.ts";
 import { judgeNetworkTools, judgeTun } from "./doctor_network.ts";
 
 export type { Finding } from "../rootless/host/finding.ts";
@@ -30,7 +31,7 @@ export function diagnose(context: EngineContext): Finding[] {
   const folders = makeFolders(context);
   // Without a namespace the store's file system cannot be tried, and is not to blame.
   const store = namespaces.status === "ok" ? storeFindings : () => [];
-  const ids = readIdFacts(caller, context.runtimeDir);
+  const ids = readIdFacts(caller, folders === undefined ? context.runtimeDir : undefined);
   const network = readNetworkFacts(env["PATH"]);
   return [
     judgeKernel(kernel),
@@ -46,11 +47,12 @@ export function diagnose(context: EngineContext): Finding[] {
 }
 
 /** The folders that every other command makes as well; a finding when that is not possible. */
-function makeFolders({ dataRoot, runtimeDir }: EngineContext): Finding | undefined {
+function makeFolders({ dataRoot, runtimeDir, uid }: EngineContext): Finding | undefined {
   try {
-    for (const folder of [dataRoot, `${dataRoot}/tmp`, runtimeDir]) {
+    for (const folder of [dataRoot, `${dataRoot}/tmp`]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
+    ensureRuntimeDir(runtimeDir, uid);
     return undefined;
   } catch (error) {
     return noStore(dataRoot, error);

@@ -1,5 +1,5 @@
 /** `info`: this machine, this user and this store. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { closeFile } from "../ffi/quick_files.ts";
 import { hostPlatform } from "../oci/platform.ts";
@@ -11,6 +11,7 @@ import { listImages } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
 import type { SystemInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
+import { ensureRuntimeDir } from "./runtime_dir.ts";
 import { kernelRelease } from "./version.ts";
 
 /** Asks the host; what it does not allow is told as a warning, not thrown. */
@@ -56,7 +57,7 @@ function driverInUse(
   const { dataRoot, runtimeDir, storageDriver } = context;
   try {
     const { tmp } = openStore(dataRoot);
-    mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+    ensureRuntimeDir(runtimeDir, context.uid);
     const userns = openUserNamespace(map, runtimeDir);
     const wanted = storageDriver === undefined ? {} : { wanted: storageDriver };
     try {

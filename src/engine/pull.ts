@@ -1,5 +1,4 @@
 /** `pull`: an image from a registry into the store, every byte checked, unpacked while it comes. */
-import { mkdirSync } from "node:fs";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
@@ -18,6 +17,7 @@ import { unpackLimits } from "./pull/limits.ts";
 import { registerImage } from "./pull/register.ts";
 import { type RemoteImage, resolveImage } from "./pull/resolve.ts";
 import type { PullWork, WantedLayer } from "./pull/work.ts";
+import { ensureRuntimeDir } from "./runtime_dir.ts";
 import { sweepStore } from "./sweep.ts";
 
 export type { PullEvent } from "./pull_events.ts";
@@ -101,7 +101,7 @@ function namespaceOpener(context: EngineContext): () => UserNamespace {
   return () => {
     const { uid, gid, env, runtimeDir } = context;
     if (opened !== undefined) return opened;
-    mkdirSync(runtimeDir, { recursive: true, mode: 0o700 });
+    ensureRuntimeDir(runtimeDir, uid);
     const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
     return opened = openUserNamespace(map, runtimeDir);
   };

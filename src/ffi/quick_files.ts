@@ -198,6 +198,8 @@ export interface FileStatus {
   mode: number;
   isDirectory: boolean;
   inode: number;
+  /** Its owner. */
+  uid: number;
   /** Bytes. */
   size: number;
   /** When its content or its attributes were changed, as `seconds.nanoseconds`. */
@@ -233,6 +235,7 @@ function statusOf(result: number): FileStatus | undefined {
     mode,
     isDirectory: (mode & S_IFMT) === S_IFDIR,
     inode: word(8) + word(9) * WORD,
+    uid: word(5),
     size: word(10) + word(11) * WORD,
     changed: `${word(24) + word(25) * WORD}.${word(26)}`,
     device: `${word(34)}:${word(35)}`,

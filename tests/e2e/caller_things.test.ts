@@ -1,6 +1,7 @@
 /** `run`: what belongs to the caller and is not the container's, though it comes near it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import {
+  chmodSync,
   closeSync,
   mkdirSync,
   mkdtempSync,
@@ -16,7 +17,7 @@ import { Arena } from "../../src/ffi/arena.ts";
 import { IMAGE_BASE, toElf } from "../../src/ffi/elf.ts";
 import { Program } from "../../src/ffi/program.ts";
 import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
-import { TSBOX } from "../support/cli.ts";
+import { TSBOX, tsbox } from "../support/cli.ts";
 
 let box: BusyboxContainers;
 beforeAll(async () => {
@@ -127,6 +128,21 @@ describe("a standard descriptor with a name", () => {
     server.stop(true);
     expect(received.join("")).toMatch(/^question(pipe:\[\d+\]\n){2}$/);
   });
+});
+
+test("a runtime folder that others can write to is refused by all who would use it", async () => {
+  const runtime = join(folder, "run");
+  mkdirSync(join(runtime, "tsbox"), { recursive: true });
+  chmodSync(join(runtime, "tsbox"), 0o777);
+  const env = { XDG_RUNTIME_DIR: runtime };
+  const commands = [box.words([], ["true"]), ["pull", box.image], ["info"], ["doctor"]];
+  for (const command of commands) {
+    const { stdout, stderr } = await tsbox(command, { home: box.home, env });
+    // A pull of what is there already needs no such folder.
+    if (command[0] === "pull") continue;
+    expect(stdout + stderr).toContain(`${runtime}/tsbox": it is not a folder of yours alone`);
+  }
+  expect(readdirSync(join(runtime, "tsbox"))).toEqual([]);
 });
 
 describe("the caller's keys", () => {

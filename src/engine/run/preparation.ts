@@ -4,7 +4,6 @@
  */
 import type { RunOptions } from "../../container/run_options.ts";
 import { namespaceTypes } from "../../container/spec.ts";
-import { ensureDirectory } from "../../ffi/quick_files.ts";
 import { chooseDriver, type Driver } from "../../rootless/drivers/choose_driver.ts";
 import { Launch } from "../../rootless/launch.ts";
 import { ownIdMap } from "../../rootless/subids.ts";
@@ -16,6 +15,7 @@ import {
 import type { StoredImage } from "../../storage/image_index.ts";
 import { openStore } from "../../storage/layout.ts";
 import type { EngineContext } from "../context.ts";
+import { ensureRuntimeDir } from "../runtime_dir.ts";
 import { attach, type Session } from "./attach.ts";
 import { prepareBindSources } from "./bind_sources.ts";
 import type { RunHost } from "./host.ts";
@@ -48,7 +48,7 @@ export async function prepareRun(
   prepareBindSources(options.mounts);
   const { tmp } = openStore(context.dataRoot);
   const { runtimeDir, storageDriver: wanted } = context;
-  ensureDirectory(runtimeDir, 0o700);
+  ensureRuntimeDir(runtimeDir, context.uid);
   const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
   const userns = userNamespace(options, context, host);
   const request = { userns, directory: tmp, runtimeDir, ...(wanted && { wanted }) };

@@ -84,8 +84,11 @@ function textOf(path: string): string {
   }
 }
 
-/** Reads the files and makes a namespace, which the next command will use too. */
-export function readIdFacts(caller: IdRequest, runtimeDir: string): IdFacts {
+/**
+ * Reads the files and makes a namespace, which the next command will use too.
+ * @param runtimeDir undefined: there is none, and no namespace is tried
+ */
+export function readIdFacts(caller: IdRequest, runtimeDir: string | undefined): IdFacts {
   const failure = attempt(ownIdMap(caller), runtimeDir);
   return {
     who: callerName(caller),
@@ -97,8 +100,8 @@ export function readIdFacts(caller: IdRequest, runtimeDir: string): IdFacts {
   };
 }
 
-function attempt(map: OwnIdMap, runtimeDir: string): string | undefined {
-  if (map.kind === "single") return undefined;
+function attempt(map: OwnIdMap, runtimeDir: string | undefined): string | undefined {
+  if (map.kind === "single" || runtimeDir === undefined) return undefined;
   try {
     closeSync(openUserNamespace(map, runtimeDir).fd);
     return undefined;
