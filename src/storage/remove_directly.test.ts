@@ -39,6 +39,20 @@ test("a tree that is gone counts as removed, one that is too deep is left to the
   expect(removeDirectly(tree)).toBe(false);
 });
 
+test("what vanishes meanwhile does not hide that the rest is still there", async () => {
+  for (let round = 0; round < 12; round++) {
+    const tree = join(folder, `shared-${round}`);
+    for (const name of ["a", "b", "c", "d"]) {
+      mkdirSync(join(tree, name), { recursive: true });
+      for (let i = 0; i < 200; i++) writeFileSync(join(tree, name, `${i}`), "");
+    }
+    const other = Bun.spawn(["sh", "-c", `echo; rm -rf "${tree}"/*`], { stdout: "pipe" });
+    await other.stdout.getReader().read();
+    if (removeDirectly(tree)) expect(existsSync(tree)).toBe(false);
+    await other.exited;
+  }
+});
+
 test("a directory that becomes a link meanwhile leads nowhere else", async () => {
   const names = Array.from({ length: 300 }, (_, i) => `file-${i}`);
   const victim = join(folder, "victim");

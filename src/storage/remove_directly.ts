@@ -5,6 +5,7 @@ import {
   changeMode,
   closeFile,
   isErrno,
+  linkStatus,
   openFile,
   removeDirectory,
   removeIfEmpty,
@@ -18,14 +19,15 @@ const MAX_DEPTH = 64;
  * Removes a tree as the caller, following no link; returns whether all of it is gone.
  *
  * Files of foreign owners, names that are not UTF-8 and what is deeper stay: those are for the worker,
- * which is root of the user namespace and needs its own process.
+ * which is root of the user namespace and needs its own process. So is what somebody else, such as an
+ * overlay that is just being unmounted, removes from under us.
  */
 export function removeDirectly(path: string): boolean {
   try {
     removeTree(path, 0);
     return true;
   } catch (thrown) {
-    return isErrno(thrown, ERRNO.ENOENT);
+    return isErrno(thrown, ERRNO.ENOENT) && linkStatus(path) === undefined;
   }
 }
 
@@ -50,7 +52,7 @@ function removeTree(path: string, depth: number): void {
   removeDirectory(path);
 }
 
-/** @param directory a descriptor's name, which leads to the directory also when that cannot be entered */
+/** @param directory a descriptor's name, which leads to the directory itself, also to one that cannot be entered */
 function entries(directory: string): ListedName[] {
   try {
     return listDirectory(`${directory}/.`);
