@@ -29,19 +29,20 @@ export const globalGrammar: CommandGrammar = {
 /** The global flags and the caller, as the engine's context is made of them. */
 export function contextSource(line: ParsedLine | undefined, io: CliIo): ContextSource {
   const { env, uid, gid, build } = io;
-  const dataRoot = line?.flags.last("data-root");
-  const wanted = line?.flags.last("storage-driver");
-  const storageDriver = DRIVERS.find((driver) => driver === wanted);
-  if (wanted !== undefined && storageDriver === undefined) {
-    const flag = globalGrammar.flags[1] ?? { name: "storage-driver", help: "" };
-    throw badValue(globalGrammar, flag, wanted, `must be one of ${DRIVERS.join(", ")}`);
-  }
+  const source = { env, uid, gid, build };
+  if (line === undefined) return source;
+  const dataRoot = line.flags.last("data-root");
+  const wanted = line.flags.last("storage-driver");
   return {
-    env,
-    uid,
-    gid,
-    build,
+    ...source,
     ...(dataRoot && { dataRoot: absolutePath(io.cwd, dataRoot) }),
-    ...(storageDriver && { storageDriver }),
+    ...(wanted !== undefined && { storageDriver: driverNamed(wanted) }),
   };
+}
+
+function driverNamed(wanted: string): StorageDriver {
+  const driver = DRIVERS.find((name) => name === wanted);
+  if (driver !== undefined) return driver;
+  const flag = globalGrammar.flags[1] ?? { name: "storage-driver", help: "" };
+  throw badValue(globalGrammar, flag, wanted, `must be one of ${DRIVERS.join(", ")}`);
 }

@@ -37,9 +37,9 @@ const MAX_LENGTH = 1024;
 const MAX_PATH = 255;
 
 const HOST_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const REGISTRY = new RegExp(
-  `^(?:${HOST_LABEL}(?:\\.${HOST_LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`,
-);
+// Compiled when it is needed: most runs find their image by its plain name.
+const registryPattern = () =>
+  new RegExp(`^(?:${HOST_LABEL}(?:\\.${HOST_LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`);
 const COMPONENT = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const IMAGE_ID = /^[a-f0-9]{64}$/;
@@ -69,7 +69,7 @@ export function parseReference(text: string): Reference {
   const [named, digest] = splitAt(remainder, "@");
   const [repository, tag] = splitAt(named, ":");
   checkRepository(repository);
-  if (!REGISTRY.test(registry) || (tag !== undefined && !TAG.test(tag))) throw invalid();
+  if (!registryPattern().test(registry) || (tag !== undefined && !TAG.test(tag))) throw invalid();
   if (digest === undefined) return makeReference(registry, repository, tag);
   if (!isDigestForm(digest)) throw invalid();
   return makeReference(registry, repository, tag, parseDigest(digest));

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { findImage, listImages, type StoredImage, updateImages } from "./image_index.ts";
+import { parseReference } from "../oci/reference.ts";
+import {
+  findImage,
+  findImageIn,
+  listImages,
+  type StoredImage,
+  updateImages,
+} from "./image_index.ts";
 import { openStore } from "./layout.ts";
 
 let root = "";
@@ -57,6 +64,22 @@ test("an image is found by its name with docker's defaults", () => {
   }
   for (const text of ["alpine:3", "other", "localhost:5000/x/y", "alpine/alpine"]) {
     expect(findImage(root, text)).toBeUndefined();
+  }
+});
+
+test("a name means the image that the grammar of references says, however it is written", () => {
+  const texts = "a a:1 x/a x/a:1 docker.io/a docker.io/library/a index.docker.io/a library/a " +
+    "localhost/a localhost:5000/a localhost:5000/x/a:1 h.example/a h.example/x/a:1 h:5000/a " +
+    "UPPER/a [::1]:5000/a [::1]:5000/x/a:1 x/y/a x/y/a:1";
+  const images = texts.split(" ").map((text, i) => {
+    const { canonical } = parseReference(text);
+    return { text, canonical, image: image(`${i}${i}`.padEnd(8, "e"), [canonical]) };
+  });
+  for (const { text, canonical } of images) {
+    const all = images.map((entry) => entry.image);
+    expect([text, findImageIn(all, text)?.names]).toEqual([text, [canonical]]);
+    const others = all.filter(({ names }) => names[0] !== canonical);
+    expect([text, findImageIn(others, text)]).toEqual([text, undefined]);
   }
 });
 

@@ -117,9 +117,25 @@ export function findImage(dataRoot: string, text: string): StoredImage | undefin
 
 /** {@link findImage} in a list that was read before. Pure. */
 export function findImageIn(images: readonly StoredImage[], text: string): StoredImage | undefined {
-  if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) return byIdPrefix(images, text);
-  if (/^sha256:/.test(text)) return byIdPrefix(images, text);
+  if (text.startsWith("sha256:")) return byIdPrefix(images, text);
+  const hit = byPlainName(images, text);
+  if (hit !== undefined) return hit;
+  if (/^[0-9a-f]{64}$/.test(text)) return byIdPrefix(images, text);
   return byName(images, text) ?? byIdPrefix(images, text);
+}
+
+/**
+ * Puts in front and behind what docker leaves out. What the names of images contain was checked when they
+ * were stored: a text that becomes one of them needs no check, and most runs need no parser.
+ */
+function byPlainName(images: readonly StoredImage[], text: string): StoredImage | undefined {
+  const slash = text.indexOf("/");
+  const registry = text.slice(0, Math.max(slash, 0));
+  const hasRegistry = registry === "localhost" || registry.includes(".") || registry.includes(":");
+  const name = hasRegistry ? text : slash < 0 ? `docker.io/library/${text}` : `docker.io/${text}`;
+  const canonical = text.includes(":", slash + 1) ? name : `${name}:latest`;
+  for (const image of images) if (image.names.includes(canonical)) return image;
+  return undefined;
 }
 
 function byName(images: readonly StoredImage[], text: string): StoredImage | undefined {
