@@ -12,7 +12,7 @@ import { openStore } from "../storage/layout.ts";
 import type { SystemInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
-import { kernelRelease } from "./version.ts";
+import { kernelRelease } from "./kernel_release.ts";
 
 /** Asks the host; what it does not allow is told as a warning, not thrown. */
 export function systemInfo(context: EngineContext): SystemInfo {

@@ -35,7 +35,7 @@ import { type Preparation, prepareRun } from "./run/preparation.ts";
 import { givenDirectory, imageFilesystem, type RootFilesystem } from "./run/root_filesystem.ts";
 import { customProfile } from "./run/seccomp.ts";
 import { statusOf } from "./run/status.ts";
-import { kernelRelease } from "./version.ts";
+import { kernelRelease } from "./kernel_release.ts";
 
 export type { RunHost } from "./run/host.ts";
 

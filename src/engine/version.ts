@@ -1,12 +1,7 @@
-import { readText } from "../ffi/quick_files.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import type { ComponentVersion, VersionInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
-
-/** The release of the running kernel, as `uname -r`. */
-export function kernelRelease(): string {
-  return readText("/proc/sys/kernel/osrelease").trim();
-}
+import { kernelRelease } from "./kernel_release.ts";
 
 /** What this executable is. There is no daemon: client and server are the same program. */
 export function versionInfo({ build }: Pick<EngineContext, "build">): VersionInfo {

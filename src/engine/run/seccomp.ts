@@ -3,7 +3,7 @@ import { chooseCapabilities } from "../../container/capabilities.ts";
 import type { RunOptions } from "../../container/run_options.ts";
 import { ARCH } from "../../ffi/numbers.ts";
 import type { SpecSeccomp } from "../../oci/runtime_spec.ts";
-import { kernelRelease } from "../version.ts";
+import { kernelRelease } from "../kernel_release.ts";
 
 /**
  * The user's own profile, for this machine and the container's capabilities; undefined when there is none.
