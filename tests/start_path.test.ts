@@ -1,0 +1,46 @@
+/** Holds what makes a start fast: what is loaded before a container runs. */
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const ROOT = join(import.meta.dir, "..");
+const transpiler = new Bun.Transpiler({ loader: "ts" });
+
+/** Every module that the given ones import without import(), types apart; those that are no files of ours too. */
+async function loadedWith(...entries: string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  const waiting = [...entries];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (found.has(path)) continue;
+    found.add(path);
+    if (!existsSync(join(ROOT, path))) continue;
+    for (
+      const { kind, path: to } of transpiler.scanImports(await Bun.file(join(ROOT, path)).text())
+    ) {
+      if (kind === "import-statement") {
+        waiting.push(to.startsWith(".") ? join(dirname(path), to) : to);
+      }
+    }
+  }
+  return found;
+}
+
+const RUN = ["src/main.ts", "src/cli/main.ts", "src/cli/commands/run.ts"];
+
+test("a run loads modules of ours and bun:ffi, none of Node's, which take a millisecond", async () => {
+  const loaded = await loadedWith(...RUN);
+  expect(loaded).toContain("src/rootless/launch.ts");
+  expect([...loaded].filter((path) => !path.startsWith("src/"))).toEqual(["bun:ffi"]);
+});
+
+test("a run does not load what only pulls, other commands and other architectures need", async () => {
+  const loaded = [...await loadedWith(...RUN)];
+  const others = loaded.filter((path) =>
+    /^src\/(api|registry|network)\//.test(path) || /syscall_table|default_profile|unpack/.test(path)
+  );
+  expect(others).toEqual([]);
+});
+
+test("--version loads two small modules", async () => {
+  expect([...await loadedWith("src/main.ts")].sort()).toEqual(["src/cli/writer.ts", "src/main.ts"]);
+});
