@@ -11,6 +11,8 @@ export interface ListedName {
 }
 
 const BUFFER_SIZE = 32768;
+let buffer: Uint8Array | undefined;
+let decoder: TextDecoder | undefined;
 // struct linux_dirent64 { u64 inode; s64 offset; u16 size; u8 type; char name[]; }
 const SIZE = 16;
 const TYPE = 18;
@@ -24,8 +26,9 @@ const DT_DIR = 4;
  */
 export function listDirectory(path: string): ListedName[] {
   const fd = openFile(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  const buffer = new Uint8Array(BUFFER_SIZE);
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  // One for all listings: the names are copied out before anybody else can begin.
+  buffer ??= new Uint8Array(BUFFER_SIZE);
+  decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const found: ListedName[] = [];
   try {
     for (;;) {

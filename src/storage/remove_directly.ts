@@ -5,6 +5,7 @@ import {
   changeMode,
   closeFile,
   isErrno,
+  isReadWritable,
   linkStatus,
   openFile,
   removeDirectory,
@@ -54,11 +55,6 @@ function removeTree(path: string, depth: number): void {
 
 /** @param directory a descriptor's name, which leads to the directory itself, also to one that cannot be entered */
 function entries(directory: string): ListedName[] {
-  try {
-    return listDirectory(`${directory}/.`);
-  } catch (thrown) {
-    if (!isErrno(thrown, ERRNO.EACCES)) throw thrown;
-    changeMode(directory, 0o700);
-    return listDirectory(`${directory}/.`);
-  }
+  if (!isReadWritable(`${directory}/.`)) changeMode(directory, 0o700);
+  return listDirectory(`${directory}/.`);
 }
