@@ -72,6 +72,14 @@ export function openDirectoryIn(root: number, path: ByteString): number {
   return openAt2(root, path === "" ? "." : path, O.PATH | O.DIRECTORY, resolve);
 }
 
+const RLIMIT_NOFILE = 7;
+
+/** How many files this process may have open at a time: its soft limit. @throws SyscallError */
+export function openFilesLimit(): number {
+  sys("read the limit of open files", "prlimit64", 0, RLIMIT_NOFILE, 0, STRUCTURE);
+  return Number(words.getBigUint64(0, true));
+}
+
 /** mkdirat(2). Returns 0 or `-errno`. */
 export function makeDirectoryAt(dir: number, name: ByteString, mode: number): number {
   return raw("mkdirat", dir, one(name), mode);

@@ -12,6 +12,7 @@ import {
   makeDirectoryAt,
   openAt,
   openDirectoryIn,
+  openFilesLimit,
   setAttribute,
   statusAt,
   unlinkAt,
@@ -34,8 +35,11 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 const S_IFCHR = 0o020000;
 
-/** Open directories to keep: archives come directory by directory, hard links jump. */
-const KEPT = 128;
+/** Open directories to keep, unless the process may have fewer: opening one costs as much as a small file. */
+const KEPT = 4096;
+
+/** Descriptors that the rest of the process may need. */
+const OTHERS = 200;
 
 /** What overlayfs, mounted with `userxattr`, takes as "hides the directory of the layers below". */
 const OPAQUE: ByteString = "user.overlay.opaque";
@@ -53,6 +57,7 @@ export class LayerTree {
   /** O_PATH descriptor of the top. */
   readonly top: number;
   readonly #open = new Map<ByteString, number>();
+  readonly #kept = Math.min(KEPT, openFilesLimit() - OTHERS);
 
   readonly #onRemoved: (path: ByteString) => void;
   #last: { path: ByteString; fd: number } | undefined;
@@ -82,7 +87,7 @@ export class LayerTree {
     const kept = this.#open.get(path);
     const fd = kept ?? this.#openOrMake(path);
     if (kept !== undefined) this.#open.delete(path);
-    else if (this.#open.size >= KEPT) this.#closeOldest();
+    else if (this.#open.size >= this.#kept) this.#closeOldest();
     this.#open.set(path, fd);
     this.#last = { path, fd };
     return fd;
