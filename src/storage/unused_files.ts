@@ -34,7 +34,8 @@ export async function detachImageFiles(
     const needed = new Set(others.flatMap((other) => other.chainIDs));
     const chainIDs = image.chainIDs.filter((chainID) => !needed.has(chainID)).reverse();
     const trees = chainIDs.flatMap((chainID) => {
-      const tree = `${paths.tmp}/layer-${chainID.slice(chainID.indexOf(":") + 1)}`;
+      // A name of its own: a removal that was killed may have left this layer there.
+      const tree = `${paths.tmp}/layer-${crypto.randomUUID()}`;
       return gone(() => renameSync(layerHome(dataRoot, chainID), tree)) ? [] : [tree];
     });
     removeBlobs(dataRoot, image, others);
