@@ -1,5 +1,5 @@
 /** Where the store keeps what, and making the store. */
-import { ensureDirectory, exists } from "../ffi/quick_files.ts";
+import { ensureDirectory, exists, fileStatus } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 
 /** Absolute paths of the parts of a store; docs/architecture.md says what is in them. */
@@ -17,6 +17,8 @@ export interface StorePaths {
   tmp: string;
 }
 
+const WRITABLE_BY_ALL = 0o002;
+
 /** Pure. @param dataRoot absolute path of the store */
 export function storePaths(dataRoot: string): StorePaths {
   return {
@@ -33,11 +35,12 @@ export function storePaths(dataRoot: string): StorePaths {
 }
 
 /**
- * The paths of a store that exists, made with mode 0700 when it did not: one system call when it does.
- * @throws TsboxError "host" when it cannot be made
+ * The paths of a store that exists, made with mode 0700 when it did not: two system calls when it does.
+ * @throws TsboxError "host" when it cannot be made, or others could put their own things into it
  */
 export function openStore(dataRoot: string): StorePaths {
   const paths = storePaths(dataRoot);
+  refuseForeign(dataRoot);
   // `tmp` is made last, so that a store that has it has everything.
   if (exists(paths.tmp)) return paths;
   try {
@@ -49,6 +52,16 @@ export function openStore(dataRoot: string): StorePaths {
     });
   }
   return paths;
+}
+
+/** Whoever owns the folder, or may rename what is in it, decides what our containers execute. */
+function refuseForeign(dataRoot: string): void {
+  const status = fileStatus(dataRoot);
+  if (status === undefined) return;
+  if (status.uid === process.getuid?.() && (status.mode & WRITABLE_BY_ALL) === 0) return;
+  throw new TsboxError("host", `Cannot use the store "${dataRoot}": it is not yours alone`, {
+    hint: "change its owner and mode, or choose another one with --data-root",
+  });
 }
 
 function makeStore(dataRoot: string, paths: StorePaths): void {
