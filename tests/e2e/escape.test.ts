@@ -1,6 +1,10 @@
 /** Ways out of a container that have worked somewhere before, and what a container must not see or change. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { Arena } from "../../src/ffi/arena.ts";
+import { IMAGE_BASE, toElf } from "../../src/ffi/elf.ts";
+import type { SyscallName } from "../../src/ffi/libc.ts";
+import { Program } from "../../src/ffi/program.ts";
 import { type Home, makeHome, TSBOX, tsbox } from "../support/cli.ts";
 import { pushImage } from "../support/images.ts";
 import { type RegistryProcess, startRegistry } from "../support/registry_process.ts";
@@ -11,6 +15,32 @@ const DOCKER_CAPABILITIES = "00000000a80425fb";
 const NONE = "0000000000000000";
 const SECRET = "the-callers-secret";
 
+const EPERM = 1;
+const ENOSYS = 38;
+
+interface Call {
+  /** What it would give. */
+  why: string;
+  call: SyscallName;
+  args: readonly (number | "/tmp")[];
+  errno: number;
+}
+
+const CALLS: readonly Call[] = [
+  { why: "the caller's keys", call: "keyctl", args: [0, -3, 0], errno: EPERM },
+  { why: "a user namespace", call: "unshare", args: [0x10000000], errno: EPERM },
+  { why: "mounts of its own", call: "unshare", args: [0x20000], errno: EPERM },
+  { why: "another namespace", call: "setns", args: [-1, 0], errno: EPERM },
+  // ENOSYS: so that programs take clone, whose flags the filter can see.
+  { why: "flags that cannot be filtered", call: "clone3", args: [0, 0], errno: ENOSYS },
+  { why: "a mount", call: "mount", args: ["/tmp", "/tmp", 0, 0x1000, 0], errno: EPERM },
+  { why: "a mount to move", call: "open_tree", args: [-100, "/tmp", 1], errno: EPERM },
+  { why: "a file system", call: "fsopen", args: [0, 0], errno: EPERM },
+  { why: "a moved mount", call: "move_mount", args: [-1, 0, -1, 0, 0], errno: EPERM },
+  { why: "another root", call: "pivot_root", args: ["/tmp", "/tmp"], errno: EPERM },
+  { why: "another host name", call: "sethostname", args: ["/tmp", 4], errno: EPERM },
+];
+
 let registry: RegistryProcess;
 let home: Home;
 let image = "";
@@ -20,6 +50,7 @@ beforeAll(async () => {
   home = makeHome();
   const entries: TarEntry[] = [
     { path: "bin/self", type: "symlink", target: "/proc/self/exe" },
+    ...CALLS.map((call, i) => ({ path: `calls/${i}`, content: callProgram(call), mode: 0o755 })),
     { path: "interpreted", content: "#!/proc/self/exe\n", mode: 0o755 },
   ];
   image = (await pushImage(registry, "escape", { layers: [entries] })).reference;
@@ -30,7 +61,8 @@ afterAll(async () => {
 });
 
 async function run(command: readonly string[], flags: readonly string[] = []) {
-  const arguments_ = ["run", "--rm", "--network", "none", ...flags, image, ...command];
+  const alone = flags.includes("--network") ? [] : ["--network", "none"];
+  const arguments_ = ["run", "--rm", ...alone, ...flags, image, ...command];
   return await tsbox(arguments_, { home, env: { TSBOX_TEST_SECRET: SECRET }, timeout: 20_000 });
 }
 
@@ -236,3 +268,59 @@ describe("privileges", () => {
     expect(await sh("ls /sys/class/net")).toBe("lo\n");
   });
 });
+
+describe("system calls that have led out of containers", () => {
+  for (const [i, { why, call, errno }] of CALLS.entries()) {
+    test(`${call} is refused: ${why}`, async () => {
+      expect((await sh(`/calls/${i} | od -An -t d8`)).trim()).toBe(String(-errno));
+    });
+  }
+
+  test("all of them are answered when nobody refuses", async () => {
+    const script = "for call in /calls/*; do $call | od -An -t d8; done";
+    const free = ["--security-opt", "seccomp=unconfined", "--cap-add", "ALL"];
+    const answers = (await sh(script, free)).trim().split(/\s+/).map(Number);
+    // What is refused above is refused for its own sake, and not because the call was wrong.
+    expect(answers.filter((answer) => answer === -EPERM || answer === -ENOSYS)).toEqual([]);
+  });
+});
+
+describe("with the host's namespaces", () => {
+  test("of processes, none of them can be looked into", async () => {
+    const own = process.pid;
+    const script =
+      `cat /proc/${own}/environ; ls /proc/${own}/root; cat /proc/${own}/fd/0; ls /proc/${own}/cwd/;
+      cat /proc/${own}/exe; cat /proc/${own}/mem; echo 0 >/proc/${own}/oom_score_adj;
+      echo 0 >/proc/1/oom_score_adj; kill -9 1`;
+    const output = await sh(script, ["--pid", "host"]);
+    expect(output.trim().split("\n").filter((line) => !/denied|not permitted/.test(line)))
+      .toEqual([]);
+  });
+
+  test("the kernel's files are still masked and read-only", async () => {
+    const script = `echo 1 >/proc/sys/vm/swappiness; echo 1 >/proc/sys/kernel/core_pattern;
+      mkdir /sys/x; cat /proc/keys /proc/kcore /proc/timer_list; ls -A /sys/firmware`;
+    const flags = ["--pid", "host", "--ipc", "host", "--network", "host"];
+    const output = await sh(script, flags);
+    expect(
+      output.trim().split("\n").filter((line) =>
+        !/Read-only|not permitted|No such file/.test(line)
+      ),
+    )
+      .toEqual([]);
+  });
+});
+
+/** An executable that makes a system call and prints what it answered, as a 64-bit number. */
+function callProgram({ call, args }: (typeof CALLS)[number]): Uint8Array<ArrayBuffer> {
+  const program = new Program(Arena.image(IMAGE_BASE));
+  const { arena } = program;
+  const text = arena.text("/tmp");
+  program.op("the call", call, args.map((arg) => arg === "/tmp" ? text : arg));
+  program.op("print", "write", [1, arena.words([0]), 8]);
+  program.op("exit", "exit_group", [0]);
+  program.onFailure();
+  program.op("print", "write", [1, program.header + 16, 8]);
+  program.op("exit", "exit_group", [0]);
+  return new Uint8Array(toElf(program));
+}
