@@ -18,6 +18,7 @@ import { registerImage } from "./pull/register.ts";
 import { type RemoteImage, resolveImage } from "./pull/resolve.ts";
 import type { PullWork, WantedLayer } from "./pull/work.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
+import { WorkerPool } from "./worker_pool.ts";
 import { sweepStore } from "./sweep.ts";
 
 export type { PullEvent } from "./pull_events.ts";
@@ -32,7 +33,7 @@ export interface PullOptions {
   onEvent?: (event: PullEvent) => void;
 }
 
-/** Docker's default for layers at a time. */
+/** Docker's default for layers at a time; as many workers at most, and no more than processors. */
 const PARALLEL_LAYERS = 3;
 
 /**
@@ -76,16 +77,22 @@ async function pull(
   const remote = await resolveImage(client, reference, wanted, isAsked, signal);
   const { tag = reference.digest ?? "latest", familiarName: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
+  const workers = new WorkerPool(
+    userns,
+    self,
+    Math.min(PARALLEL_LAYERS, navigator.hardwareConcurrency),
+  );
   const records = await provideLayers(remote, {
     dataRoot,
     reference,
     client,
     userns,
     self,
+    workers,
     limits: unpackLimits(context.env),
     signal,
     onLayer: (digest, state) => tell({ kind: "layer", digest, state }),
-  });
+  }).finally(() => workers.close());
   const { image, newer } = registerImage(dataRoot, reference, remote, records);
   tell({ kind: "digest", digest: remote.top.descriptor.digest });
   tell({ kind: "done", reference: reference.canonical, newer });

@@ -2,7 +2,7 @@
 import type { UnpackJob } from "../storage/unpack.ts";
 import { type ErrorCode, TsboxError } from "../errors.ts";
 
-/** One job, given as the JSON argument of the worker. */
+/** One job, given as the JSON argument of the worker, or as a line of JSON on its standard input. */
 export type WorkerJob =
   /**
    * Unpacks a layer. Standard input says how far the blob may be read: lines of a number of bytes, the
@@ -15,7 +15,7 @@ export type WorkerJob =
   /** Composes layers, base last, into a new plain directory. Results in a CopySummary. */
   | { kind: "copy"; layers: readonly string[]; target: string };
 
-/** The last line of the worker's standard output. */
+/** A line of JSON on the worker's standard output, the last one about a job. */
 export type WorkerAnswer =
   | { result: unknown }
   | { error: { code: string; message: string; hint?: string; stage?: string } };

@@ -1,29 +1,33 @@
-/** The worker role: does one job as root of the user namespace and answers on standard output. */
+/** The worker role: does jobs as root of the user namespace and answers on standard output. */
 import { readSync, writeSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
 import { answerOf, type WorkerJob } from "./worker_jobs.ts";
 
 /**
- * Does the job in `args` and returns the exit status: 0, or 1 with the error as the answer.
- * @param args one argument, a {@link WorkerJob} as JSON: from ourselves, so it is not checked again
+ * Does the job in `args`, and with `more` the jobs on standard input until it ends. A job that fails is the
+ * last. Returns the exit status: 0, or 1 with the error as the answer.
+ * @param args a {@link WorkerJob} as JSON: from ourselves, so it is not checked again; perhaps `more`
  */
 export async function workerMain(args: readonly string[]): Promise<number> {
-  try {
-    const job: WorkerJob = JSON.parse(args[0] ?? "");
-    writeLine(JSON.stringify({ result: await perform(job) }));
-    return 0;
-  } catch (error) {
-    writeLine(JSON.stringify(answerOf(error)));
-    return 1;
+  const input = new LineInput();
+  const [first, more] = args;
+  for (let job = first; job !== undefined; job = more === "more" ? input.next() : undefined) {
+    try {
+      writeLine(JSON.stringify({ result: await perform(JSON.parse(job), input) }));
+    } catch (error) {
+      writeLine(JSON.stringify(answerOf(error)));
+      return 1;
+    }
   }
+  return 0;
 }
 
-/** Modules are imported when their job is asked for: each worker does one. */
-async function perform(job: WorkerJob): Promise<unknown> {
+/** Modules are imported when their job is asked for: a worker does one kind. */
+async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
   switch (job.kind) {
     case "unpack": {
       const { unpackLayer } = await import("../storage/unpack.ts");
-      return await unpackLayer(job, growthFromStdin(), reportProgress());
+      return await unpackLayer(job, growthFrom(input), reportProgress());
     }
     case "remove": {
       const { removeTree } = await import("../storage/remove_tree.ts");
@@ -54,22 +58,41 @@ function reportProgress(): (bytes: number) => void {
   };
 }
 
-/** Nothing else is to be done while more of the blob is awaited, so the reads wait. */
-function growthFromStdin(): (read: number) => Promise<{ bytes: number; complete: boolean }> {
-  const buffer = new Uint8Array(4096);
-  const decoder = new TextDecoder();
-  let unread = "";
+/** Lines of standard input. Nothing else is to be done while one is awaited, so the reads wait. */
+class LineInput {
+  readonly #buffer = new Uint8Array(4096);
+  readonly #decoder = new TextDecoder();
+  #lines: string[] = [];
+  #rest = "";
+
+  /** The next line; undefined when there will be none. */
+  next(): string | undefined {
+    while (this.#lines.length === 0) {
+      const count = readSync(0, this.#buffer);
+      if (count === 0) return undefined;
+      this.#rest += this.#decoder.decode(this.#buffer.subarray(0, count), { stream: true });
+      this.#lines = this.#rest.split("\n");
+      this.#rest = this.#lines.pop() ?? "";
+    }
+    return this.#lines.shift();
+  }
+
+  /** The latest line that has come; earlier ones are dropped. */
+  latest(): string | undefined {
+    const line = this.next();
+    return this.#lines.splice(0).at(-1) ?? line;
+  }
+}
+
+function growthFrom(
+  input: LineInput,
+): (read: number) => Promise<{ bytes: number; complete: boolean }> {
   let known = { bytes: 0, complete: false };
   return (read) => {
     while (known.bytes <= read && !known.complete) {
-      const count = readSync(0, buffer);
-      if (count === 0) throw new TsboxError("cancelled", "The download was given up");
-      unread += decoder.decode(buffer.subarray(0, count));
-      const lines = unread.split("\n");
-      unread = lines.pop() ?? "";
-      const last = lines.at(-1);
-      if (last === undefined) continue;
-      known = { bytes: Number.parseInt(last, 10), complete: last.endsWith(" end") };
+      const line = input.latest();
+      if (line === undefined) throw new TsboxError("cancelled", "The download was given up");
+      known = { bytes: Number.parseInt(line, 10), complete: line.endsWith(" end") };
     }
     return Promise.resolve(known);
   };

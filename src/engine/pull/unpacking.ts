@@ -1,7 +1,7 @@
 /** A worker that unpacks a blob while it grows. */
 import { isLayerRecord, type LayerRecord } from "../../storage/layers.ts";
 import { TsboxError } from "../../errors.ts";
-import { type RunningJob, startJob } from "../worker.ts";
+import type { RunningJob } from "../worker_process.ts";
 import type { LayerEvents } from "./layer_events.ts";
 import type { PullWork, WantedLayer } from "./work.ts";
 
@@ -12,30 +12,39 @@ const TELL_AGAIN = 5;
 const FEW = 512 * 1024;
 
 export class Unpacking {
-  readonly #job: RunningJob;
+  readonly #giveUp = new AbortController();
+  readonly #started: Promise<RunningJob>;
+  readonly #result: Promise<unknown>;
+  #job: RunningJob | undefined;
   #failure: unknown;
+  #bytes = 0;
   #told = 0;
 
-  /** @param blob path of the blob, which exists @param target directory to be made */
+  /**
+   * Begins when a worker is free; the blob grows meanwhile.
+   * @param blob path of the blob, which exists @param target directory to be made
+   */
   constructor(
-    layer: WantedLayer,
-    work: PullWork,
+    { diffID, isBase }: WantedLayer,
+    { limits, userns, workers }: PullWork,
     blob: string,
     target: string,
     events: LayerEvents,
   ) {
-    const { diffID, isBase } = layer;
-    const { limits, self } = work;
-    const userns = work.userns();
-    const ids = userns.map.kind;
-    this.#job = startJob(
+    const ids = userns().map.kind;
+    this.#started = workers.start(
       { kind: "unpack", blob, target, diffID, isBase, ids, limits },
-      userns,
-      self,
+      this.#giveUp.signal,
       (line) => events.extracting(Number(line)),
     );
+    this.#result = this.#started.then((job) => {
+      this.#job = job;
+      if (this.#giveUp.signal.aborted) job.stop();
+      this.#tell();
+      return job.result;
+    });
     // Heard early, so that a download for nothing is not finished.
-    this.#job.result.catch((error) => this.#failure = error);
+    this.#result.catch((error) => this.#failure = error);
   }
 
   /**
@@ -44,20 +53,27 @@ export class Unpacking {
    */
   grow(bytes: number): void {
     if (this.#failure !== undefined) throw this.#failure;
-    if (bytes - this.#told >= FEW && this.#job.tell(String(bytes))) this.#told = bytes;
+    this.#bytes = bytes;
+    if (bytes - this.#told >= FEW) this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#job?.tell(String(this.#bytes))) this.#told = this.#bytes;
   }
 
   /** Says that the blob is complete and its digest right; resolves when the layer is on the disk. */
   async finish(bytes: number): Promise<LayerRecord> {
-    while (!this.#job.tell(`${bytes} end`)) await Bun.sleep(TELL_AGAIN);
-    const record = await this.#job.result;
+    const job = await this.#started;
+    while (!job.tell(`${bytes} end`)) await Bun.sleep(TELL_AGAIN);
+    const record = await this.#result;
     if (isLayerRecord(record)) return record;
     throw new TsboxError("host", "The worker in the user namespace did not say what it unpacked");
   }
 
   /** Ends it, whatever it does; resolves when it is gone. */
   async abandon(): Promise<void> {
-    this.#job.stop();
-    await this.#job.result.catch(() => {});
+    this.#giveUp.abort();
+    this.#job?.stop();
+    await this.#result.catch(() => {});
   }
 }

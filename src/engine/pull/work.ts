@@ -6,6 +6,7 @@ import type { RegistryClient } from "../../registry/registry_client.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import type { SelfCommand } from "../../rootless/worker.ts";
 import type { UnpackLimits } from "../../storage/unpack.ts";
+import type { WorkerPool } from "../worker_pool.ts";
 import type { LayerState } from "../pull_events.ts";
 
 /** A layer to be provided. */
@@ -24,6 +25,8 @@ export interface PullWork {
   /** Opened when the first layer is to be unpacked. */
   userns: () => UserNamespace;
   self: SelfCommand;
+  /** Unpack the layers. */
+  workers: WorkerPool;
   limits: UnpackLimits;
   signal: AbortSignal;
   onLayer: (digest: string, state: LayerState) => void;
