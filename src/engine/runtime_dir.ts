@@ -11,11 +11,16 @@ const FOREIGN_WRITE = 0o022;
  * @throws TsboxError "host" when it is not, SyscallError when it cannot be made
  */
 export function ensureRuntimeDir(path: string, uid: number): void {
+  if (isOurs(path, uid)) return;
   ensureDirectory(path, 0o700);
-  const status = linkStatus(path);
-  const isOurs = status?.isDirectory && status.uid === uid && (status.mode & FOREIGN_WRITE) === 0;
-  if (isOurs) return;
+  if (isOurs(path, uid)) return;
   throw new TsboxError("host", `Cannot use "${path}": it is not a folder of yours alone`, {
     hint: "remove it, or set XDG_RUNTIME_DIR to a folder that only you can write to",
   });
+}
+
+function isOurs(path: string, uid: number): boolean {
+  const status = linkStatus(path);
+  return status !== undefined && status.isDirectory && status.uid === uid &&
+    (status.mode & FOREIGN_WRITE) === 0;
 }
