@@ -170,10 +170,12 @@ async function runSpec(
   const launch = await it.launch();
   const { descriptors: stdio, terminal } = session;
   const { volumes } = launchNotes(spec);
-  launch.setUp({ spec, rootfs: root.rootfs, volumes, isDirectory, stdio, terminal });
+  const { rootfs } = root;
+  const planOnly = options.debugPlan;
+  launch.setUp({ spec, rootfs, volumes, isDirectory, stdio, terminal, planOnly });
   const { process } = withUser(spec, launch.userFiles());
   const filter = await seccompFilter(spec, kernelRelease);
-  if (options.debugPlan) {
+  if (planOnly) {
     host.print(launch.plan(process, filter));
     return 0;
   }

@@ -56,6 +56,8 @@ export interface LaunchSetup {
   stdio: readonly [number, number, number];
   /** Gives the process a terminal of this size. */
   terminal?: TerminalSize | undefined;
+  /** Only for {@link Launch.plan}: what follows the root file system is written but not run. */
+  planOnly?: boolean;
 }
 
 /** A container that runs. */
@@ -121,7 +123,7 @@ export class Launch {
     this.#files = root;
     this.#goOn();
     setupOps(this.#program, input, root);
-    this.#goOn();
+    if (!setup.planOnly) this.#goOn();
   }
 
   /** Lets the first process run what was appended. */

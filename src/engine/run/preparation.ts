@@ -45,7 +45,7 @@ export async function prepareRun(
   context: EngineContext,
   host: RunHost,
 ): Promise<Preparation> {
-  prepareBindSources(options.mounts);
+  if (!options.debugPlan) prepareBindSources(options.mounts);
   const { tmp } = openStore(context.dataRoot);
   const { runtimeDir, storageDriver: wanted } = context;
   ensureRuntimeDir(runtimeDir, context.uid);
