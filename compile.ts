@@ -8,6 +8,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bunExecutable } from "./scripts/compile/bun_executable.ts";
+import { runChunk } from "./scripts/compile/run_chunk.ts";
 import { sourceRevision } from "./scripts/compile/source_revision.ts";
 import { startProfile } from "./scripts/compile/start_profile.ts";
 import { type Target, targetsNamed } from "./scripts/compile/targets.ts";
@@ -67,6 +68,7 @@ async function bundle(
     minify: true,
     bytecode: true,
     splitting: true,
+    plugins: [await runChunk(ROOT)],
     format: "esm",
     define: {
       TSBOX_VERSION: JSON.stringify(version),

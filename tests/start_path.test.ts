@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { runChunk } from "../scripts/compile/run_chunk.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const transpiler = new Bun.Transpiler({ loader: "ts" });
@@ -43,4 +44,19 @@ test("a run does not load what only pulls, other commands and other architecture
 
 test("--version loads two small modules", async () => {
   expect([...await loadedWith("src/main.ts")].sort()).toEqual(["src/cli/writer.ts", "src/main.ts"]);
+});
+
+test("in the executable nearly all of a run is one piece", async () => {
+  const { outputs } = await Bun.build({
+    entrypoints: [join(ROOT, "src/main.ts")],
+    target: "bun",
+    splitting: true,
+    plugins: [await runChunk(ROOT)],
+    format: "esm",
+  });
+  const pieces = new Map<string, string>();
+  for (const output of outputs) pieces.set(output.path.replace(/^\.?\//, ""), await output.text());
+  const home = (code: string) => [...pieces].find(([, text]) => text.includes(code))?.[0];
+  expect(home("class Launch ")).toBe(home("function makeRunOptions("));
+  expect(home("function openFile(")).toBe(home("function makeRunOptions("));
 });
