@@ -112,6 +112,16 @@ test("VOLUME is a folder that is there and can be written, also by its user", as
   expect(await run(["--read-only", "--tmpfs", "/data/deep"])).toBe("x\n");
 });
 
+test("a VOLUME on /etc does not hide the files that tsbox puts there", async () => {
+  const run = await imageWith({
+    Volumes: { "/etc": {} },
+    Cmd: ["grep", "-c", "localhost", "/etc/hosts"],
+  });
+  expect(await run()).not.toBe("0\n");
+  expect(await run(["--read-only"])).not.toBe("0\n");
+  expect(await run(["--read-only"], ["sh", "-c", "echo x >/etc/new && cat /etc/new"])).toBe("x\n");
+});
+
 test("EXPOSE, STOPSIGNAL and labels are told by inspect and ps, and the flags win", async () => {
   const { reference } = await pushImage(box.registry, "told", {
     config: {

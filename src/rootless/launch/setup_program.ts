@@ -197,19 +197,31 @@ function opFileSystems(
 ): void {
   const { linux, root } = spec;
   const known: KnownDirectories = { ours: new Set(), there: new Set() };
+  let volumesDone = false;
   for (const prepared of mounts) {
     const { destination, type } = prepared.mount;
+    if (!volumesDone && !isKernelPlace(destination)) {
+      // Before what lies in them: an image may have a volume on /etc.
+      opVolumes(program, volumes, root.readonly);
+      volumesDone = true;
+    }
     opMount(program, prepared, known);
     if (type === "tmpfs" || type === "sysfs") known.ours.add(destination);
     if (destination !== "/dev" || type !== "tmpfs") continue;
     for (const device of devices) opBindDevice(program, device);
     opDeviceLinks(program);
   }
-  opVolumes(program, volumes, root.readonly);
+  if (!volumesDone) opVolumes(program, volumes, root.readonly);
   if (hasNamespace(spec, "network")) opLoopbackUp(program);
   opSysctls(program, linux.sysctl);
   opReadOnly(program, linux.readonlyPaths);
   opMask(program, linux.maskedPaths);
+}
+
+/** Where the kernel's file systems are mounted, which come first in a spec. */
+function isKernelPlace(path: string): boolean {
+  return path === "/proc" || path === "/sys" || path === "/dev" || path.startsWith("/sys/") ||
+    path.startsWith("/dev/");
 }
 
 function opWorkingDirectory(program: Program, path: string): void {
