@@ -3,25 +3,32 @@ import { address, raw, sys, SyscallError } from "./libc.ts";
 
 const EINTR = 4;
 
+/** What is tried, for the message; made only when it fails by callers that write often. */
+type What = string | (() => string);
+
+function writeError(what: What, call: "write" | "pwrite64", errno: number): SyscallError {
+  return new SyscallError(typeof what === "string" ? what : what(), call, errno);
+}
+
 /** Writes all of `bytes` at the file's position. @throws SyscallError */
-export function writeAll(fd: number, bytes: Uint8Array, what: string): void {
+export function writeAll(fd: number, bytes: Uint8Array, what: What): void {
   let done = 0;
   const start = bytes.length === 0 ? 0 : address(bytes);
   while (done < bytes.length) {
     const result = raw("write", fd, start + done, bytes.length - done);
     if (result >= 0) done += result;
-    else if (result !== -EINTR) throw new SyscallError(what, "write", -result);
+    else if (result !== -EINTR) throw writeError(what, "write", -result);
   }
 }
 
 /** Writes all of `bytes` at `position`. @throws SyscallError */
-export function writeAllAt(fd: number, bytes: Uint8Array, position: number, what: string): void {
+export function writeAllAt(fd: number, bytes: Uint8Array, position: number, what: What): void {
   let done = 0;
   const start = bytes.length === 0 ? 0 : address(bytes);
   while (done < bytes.length) {
     const result = raw("pwrite64", fd, start + done, bytes.length - done, position + done);
     if (result >= 0) done += result;
-    else if (result !== -EINTR) throw new SyscallError(what, "pwrite64", -result);
+    else if (result !== -EINTR) throw writeError(what, "pwrite64", -result);
   }
 }
 

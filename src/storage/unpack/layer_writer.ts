@@ -82,8 +82,9 @@ export class LayerWriter implements TarSink {
   data(bytes: Uint8Array, position: number): void {
     if (this.#file === undefined) return;
     const { fd, entry } = this.#file;
-    if (entry.sparse === undefined) writeAll(fd, bytes, `write ${shown(entry.name)} of the layer`);
-    else writeAllAt(fd, bytes, position, `write ${shown(entry.name)} of the layer`);
+    const what = () => `write ${shown(entry.name)} of the layer`;
+    if (entry.sparse === undefined) writeAll(fd, bytes, what);
+    else writeAllAt(fd, bytes, position, what);
   }
 
   endFile(): void {
