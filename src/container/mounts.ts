@@ -18,14 +18,18 @@ const REPLACEABLE =
  * @throws TsboxError("invalid-argument") for a target inside /proc, or for what deviceMounts refuses
  */
 export function allMounts(options: RunOptions, host: ContainerHost): SpecMount[] {
+  const defaults = defaultMounts(options, host.ids);
+  const etc = etcMounts(host, options.readOnly);
+  // The usual case, and the code of the others costs every start a quarter of a millisecond.
+  if (options.mounts.length === 0 && options.devices.length === 0) return defaults.concat(etc);
   const own = [...options.mounts.map(toMount), ...deviceMounts(options.devices, host.devices)];
   own.forEach(({ destination }) => refuseInsideProc(destination));
   const taken = new Set(own.map(({ destination }) => destination));
   const isFree = ({ destination }: SpecMount) =>
     !taken.has(destination) && !(taken.has("/dev") && isWithin(destination, "/dev"));
-  const files = etcMounts(host, options.readOnly).filter(isFree);
+  const files = etc.filter(isFree);
   const rest = [...files, ...own].sort((a, b) => depth(a.destination) - depth(b.destination));
-  return [...defaultMounts(options, host.ids).filter(isFree), ...rest];
+  return [...defaults.filter(isFree), ...rest];
 }
 
 function toMount(request: MountRequest): SpecMount {

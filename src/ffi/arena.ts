@@ -11,8 +11,8 @@ import { refuseNul, sys, view } from "./libc.ts";
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 
-/** The default size of an arena: arguments and environment of a container fit many times over. */
-const CAPACITY = 8 << 20;
+/** The size of a live arena: thousands of calls and their texts. */
+const CAPACITY = 1 << 20;
 
 /** What an image starts with; it grows as it is filled. */
 const IMAGE_CAPACITY = 32 << 10;
@@ -20,6 +20,15 @@ const MAX_IMAGE_CAPACITY = 4 << 20;
 const WORD = 0x100000000;
 
 const encoder = new TextEncoder();
+
+/**
+ * Address of `size` zero bytes for a program to write to, kept for the life of the process. JavaScript sees
+ * them by {@link view} only when it looks: what it sees counts as its memory, and makes it collect garbage.
+ */
+export function mapMemory(size: number): number {
+  const flags = MAP_PRIVATE_ANONYMOUS_NORESERVE;
+  return sys("map memory", "mmap", 0, size, PROT_READ_WRITE, flags, -1, 0);
+}
 
 /** Grow-only memory with stable addresses. */
 export class Arena {
@@ -40,8 +49,7 @@ export class Arena {
 
   /** Memory of this process; pages cost nothing until they are written. */
   static live(): Arena {
-    const flags = MAP_PRIVATE_ANONYMOUS_NORESERVE;
-    const at = sys("map memory", "mmap", 0, CAPACITY, PROT_READ_WRITE, flags, -1, 0);
+    const at = mapMemory(CAPACITY);
     return new Arena(at, view(at, CAPACITY), true);
   }
 
@@ -141,11 +149,6 @@ export class Arena {
   word(at: number): number {
     const index = (at - this.base) >>> 2;
     return (this.#words[index] ?? 0) + ((this.#words[index + 1] ?? 0) | 0) * WORD;
-  }
-
-  /** A copy of `length` bytes at an address of this arena. */
-  copy(at: number, length: number): Uint8Array {
-    return this.#bytes.slice(at - this.base, at - this.base + length);
   }
 
   /** The text stored at an address by {@link text}; for printing programs. */

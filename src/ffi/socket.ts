@@ -11,6 +11,10 @@ const MSG_CMSG_CLOEXEC = 0x40000000;
 const CMSG_LEN = 20;
 const CMSG_SPACE = 24;
 const EINTR = 4;
+/** Where things are in the memory of a receive, in 32-bit halves. */
+const HEADER = { VECTOR: 4, VECTORS: 6, CONTROL: 8, CONTROL_SIZE: 10 } as const;
+const VECTOR = 16;
+const CONTROL = 24;
 
 /** Two connected sockets of type SOCK_SEQPACKET, both close-on-exec. @throws SyscallError */
 export function socketPair(): { ours: number; theirs: number } {
@@ -29,17 +33,28 @@ export interface Message {
 export function receive(fd: number, size: number): Message {
   // Above the size where a typed array's memory may still move (bun-facts K1).
   const buffer = new Uint8Array(Math.max(size, 4096));
-  const control = new BigUint64Array(512);
-  const vector = new BigUint64Array(512);
-  const header = new BigUint64Array(512);
-  vector.set([BigInt(address(buffer)), BigInt(size)]);
-  header.set([0n, 0n, BigInt(address(vector)), 1n, BigInt(address(control)), BigInt(CMSG_SPACE)]);
-  const length = uninterrupted(() => raw("recvmsg", fd, address(header), MSG_CMSG_CLOEXEC));
+  // struct msghdr, then the struct iovec and the control data that it points to.
+  const words = new Float64Array(512);
+  const halves = new Uint32Array(words.buffer);
+  const at = address(words);
+  setWord(halves, VECTOR, address(buffer));
+  setWord(halves, VECTOR + 2, size);
+  setWord(halves, HEADER.VECTOR, at + VECTOR * 4);
+  setWord(halves, HEADER.VECTORS, 1);
+  setWord(halves, HEADER.CONTROL, at + CONTROL * 4);
+  setWord(halves, HEADER.CONTROL_SIZE, CMSG_SPACE);
+  const length = uninterrupted(() => raw("recvmsg", fd, at, MSG_CMSG_CLOEXEC));
   // A reset connection is an end like any other: the process on the other side died.
   if (length < 0) return { bytes: new Uint8Array(0) };
-  const descriptor = (header[5] ?? 0n) >= BigInt(CMSG_LEN) ? Number(control[2]) : undefined;
+  const hasDescriptor = (halves[HEADER.CONTROL_SIZE] ?? 0) >= CMSG_LEN;
+  const descriptor = hasDescriptor ? halves[CONTROL + 4] : undefined;
   const bytes = buffer.subarray(0, length);
   return descriptor === undefined ? { bytes } : { bytes, descriptor };
+}
+
+function setWord(halves: Uint32Array, at: number, value: number): void {
+  halves[at] = value;
+  halves[at + 1] = Math.floor(value / 0x100000000);
 }
 
 function uninterrupted(call: () => number): number {

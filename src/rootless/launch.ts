@@ -4,7 +4,7 @@
  * In steps, because who the process is only the image's passwd tells, and because the network's helper
  * needs the namespaces: begin, look at the user files, execute. The child mounts while we do our part.
  */
-import { address, pin, raw, sys } from "../ffi/libc.ts";
+import { address, pin, raw, sys, view } from "../ffi/libc.ts";
 import { emptyFile, fillAndSeal, sealedFile } from "../ffi/memfd.ts";
 import { toElf } from "../ffi/elf.ts";
 import { runProgram } from "../ffi/executor.ts";
@@ -164,7 +164,8 @@ export class Launch {
   #text(name: string, file: FileCopy): string {
     const { arena } = this.#program;
     const length = Math.max(0, arena.word(file.length.register));
-    if (length < MAX_USER_FILE) return new TextDecoder().decode(arena.copy(file.at, length));
+    if (length === 0) return "";
+    if (length < MAX_USER_FILE) return new TextDecoder().decode(view(file.at, length));
     throw new TsboxError(
       "limit-exceeded",
       `Cannot use /etc/${name} of the image: it is larger than ${MAX_USER_FILE >> 20} MiB`,

@@ -28,7 +28,7 @@ export interface SignalHandling {
   start(): void;
   /** Has them handled, also those that came since the start. */
   serve(container: Running): void;
-  /** Leaves signals alone again. */
+  /** There is nobody left to pass signals on to; what is to be cleaned up is cleaned up in peace. */
   stop(): void;
 }
 
@@ -46,8 +46,9 @@ function handling(names: readonly Taken[], react: React): SignalHandling {
       take = (signal) => react(signal, container);
       early.splice(0).forEach(take);
     },
+    // The handlers stay, without a task: we are about to end, and taking them off takes its time.
     stop() {
-      for (const name of names) process.off(name, handler);
+      take = () => {};
     },
   };
 }

@@ -7,7 +7,7 @@
  * to go, and executes the stub.
  */
 import { AT_EMPTY_PATH, CLONE, MS, O, PR, SIGKILL } from "../../ffi/constants.ts";
-import { Arena } from "../../ffi/arena.ts";
+import { Arena, mapMemory } from "../../ffi/arena.ts";
 import { ARCH } from "../../ffi/numbers.ts";
 import { CLONE_ARGS_SIZE, cloneArgs, opClone, opStdio } from "../../ffi/process.ts";
 import { Program, type Register } from "../../ffi/program.ts";
@@ -233,9 +233,8 @@ function opWorkingDirectory(program: Program, path: string): void {
 
 /** Copies a small file of the image into our memory: who the user is only the image knows. */
 function opReadFile(program: Program, path: string): FileCopy {
-  const { arena } = program;
   const file = program.register();
-  const copy = { at: arena.reserve(MAX_USER_FILE), length: program.register() };
+  const copy = { at: mapMemory(MAX_USER_FILE), length: program.register() };
   // A fifo must not make us wait.
   const flags = O.RDONLY | O.NONBLOCK | O.NOCTTY;
   const options = { flags, into: file, ignore: true, skip: 1 };
