@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { bunExecutable } from "./scripts/compile/bun_executable.ts";
 import { runChunk } from "./scripts/compile/run_chunk.ts";
 import { sourceRevision } from "./scripts/compile/source_revision.ts";
+import { addStartCode } from "./scripts/compile/start_code.ts";
 import { startProfile } from "./scripts/compile/start_profile.ts";
 import { type Target, targetsNamed } from "./scripts/compile/targets.ts";
 
@@ -47,6 +48,7 @@ async function compile(target: Target, name: string, profile?: string): Promise<
   mkdirSync(join(ROOT, "dist"), { recursive: true });
   try {
     await bundle(target, temporary, version, profile);
+    if (!addStartCode(temporary)) process.stdout.write(`${name}: no room for start code\n`);
     chmodSync(temporary, 0o755);
     renameSync(temporary, outfile);
   } finally {

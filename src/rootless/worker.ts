@@ -30,7 +30,13 @@ export interface Worker {
  * The last tier of JavaScriptCore's compilers costs more than it saves in a process that lives for a second:
  * a tenth of the processor time of a pull.
  */
-const ENVIRONMENT = ["PATH=/usr/bin:/bin", "BUN_JSC_useFTLJIT=0"];
+const ENVIRONMENT = [
+  "PATH=/usr/bin:/bin",
+  "BUN_JSC_useFTLJIT=0",
+  // Its own defaults, which our executable raises for short commands (scripts/compile/start_code.ts).
+  "BUN_JSC_thresholdForJITAfterWarmUp=500",
+  "BUN_JSC_thresholdForJITSoon=100",
+];
 
 /** How to start ourselves: the executable, and arguments that come before the role's own. */
 export interface SelfCommand {

@@ -31,17 +31,22 @@ test("--version prints version and commit", () => {
 test.skipIf(process.arch !== "x64" || !existsSync(ARM64_LIBRARIES))(
   "the executable for arm64 starts under qemu",
   () => {
-    const { stdout, status } = run([
-      "qemu-aarch64-static",
-      "-L",
-      ARM64_LIBRARIES,
-      ARM64,
-      "--version",
-    ]);
+    const command = ["qemu-aarch64-static", "-L", ARM64_LIBRARIES, ARM64, "--version"];
+    const { stdout, status } = run(command, { BUN_BE_BUN: "1" });
     expect(stdout).toMatch(VERSION);
     expect(status).toBe(0);
   },
 );
+
+test("the environment cannot make it another program or run code in it", () => {
+  const trap = join(folder, "preloaded.ts");
+  const mark = join(folder, "preloaded");
+  writeFileSync(trap, `require("fs").writeFileSync(${JSON.stringify(mark)}, "ran");`);
+  const env = { BUN_BE_BUN: "1", BUN_OPTIONS: `--preload=${trap}` };
+  const { stdout, stderr } = run([TSBOX, "--version"], env);
+  expect({ stderr, tsbox: VERSION.test(stdout) }).toEqual({ stderr: "", tsbox: true });
+  expect(existsSync(mark)).toBe(false);
+});
 
 test("configuration files of Bun in the current folder are not read", () => {
   const trap = join(folder, "trap.ts");

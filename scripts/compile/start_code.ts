@@ -1,0 +1,173 @@
+/**
+ * Settles a few environment variables before Bun starts, by instructions at the executable's entry point.
+ *
+ * Bun takes options from the environment that a compiled executable cannot refuse: `BUN_BE_BUN` makes it Bun
+ * itself, `BUN_OPTIONS` preloads code. And the thresholds of its compilers are for programs that run for
+ * seconds: with the default a `run` spends a sixth of its time on compiling functions that are not called again.
+ * So a little code, in the padding in front of the first instruction, calls setenv(3) and goes on to the
+ * entry point there was. An executable without room for it, or without setenv, stays as it is.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+
+/** A variable; `ours` beats what the caller has set. */
+interface Setting {
+  name: string;
+  value: string;
+  ours: boolean;
+}
+
+export const SETTINGS: readonly Setting[] = [
+  { name: "BUN_BE_BUN", value: "", ours: true },
+  { name: "BUN_OPTIONS", value: "", ours: true },
+  // Workers, which run long, are started with the usual values (rootless/worker.ts).
+  { name: "BUN_JSC_thresholdForJITAfterWarmUp", value: "5000", ours: false },
+  { name: "BUN_JSC_thresholdForJITSoon", value: "5000", ours: false },
+];
+
+// elf(5), for 64-bit little-endian files.
+const E = { MACHINE: 18, ENTRY: 24, PHOFF: 32, SHOFF: 40, PHNUM: 56, SHNUM: 60, SHSTRNDX: 62 };
+const [PHDR_SIZE, SHDR_SIZE, RELA_SIZE, SYM_SIZE] = [56, 64, 24, 24];
+const [PT_LOAD, PF_READ_EXECUTE] = [1, 5];
+const MACHINE = { 62: "x64", 183: "arm64" } as const;
+/** R_X86_64_JUMP_SLOT and R_AARCH64_JUMP_SLOT. */
+const JUMP_SLOT = { x64: 7, arm64: 1026 } as const;
+/** The smallest page: what is before the first instruction in its page is mapped with it. */
+const PAGE = 4096;
+
+type Machine = keyof typeof JUMP_SLOT;
+
+/** Where the code goes, in the file and in memory. */
+interface Room {
+  offset: number;
+  address: number;
+  size: number;
+}
+
+/** Puts the code into the executable file at `path`; false when there is no room for it. */
+export function addStartCode(path: string): boolean {
+  const bytes = readFileSync(path);
+  const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const machine = machineOf(file);
+  const slot = machine && setenvSlot(file, bytes, machine);
+  const room = roomBefore(file, bytes);
+  if (machine === undefined || slot === undefined || room === undefined) return false;
+  const entry = word(file, E.ENTRY);
+  const code = (machine === "x64" ? codeX64 : codeArm64)(room.address, entry, slot);
+  if (code.length > room.size) return false;
+  bytes.set(code, room.offset);
+  file.setBigUint64(E.ENTRY, BigInt(room.address), true);
+  writeFileSync(path, bytes);
+  return true;
+}
+
+function machineOf(file: DataView): Machine | undefined {
+  const number = file.getUint16(E.MACHINE, true);
+  return number === 62 || number === 183 ? MACHINE[number] : undefined;
+}
+
+function word(file: DataView, at: number): number {
+  return Number(file.getBigUint64(at, true));
+}
+
+/** The zeros in front of the executable segment that are in its first page. */
+function roomBefore(file: DataView, bytes: Uint8Array): Room | undefined {
+  const first = word(file, E.PHOFF);
+  for (let i = 0; i < file.getUint16(E.PHNUM, true); i++) {
+    const at = first + i * PHDR_SIZE;
+    const [type, flags] = [file.getUint32(at, true), file.getUint32(at + 4, true)];
+    if (type !== PT_LOAD || flags !== PF_READ_EXECUTE) continue;
+    const [offset, address] = [word(file, at + 8), word(file, at + 16)];
+    let start = offset;
+    while (start > offset - (offset % PAGE) && bytes[start - 1] === 0) start--;
+    // One zero may be the end of a text of the segment before.
+    start = (start + 16) & ~15;
+    const size = offset - start;
+    return size > 0 ? { offset: start, address: address - size, size } : undefined;
+  }
+  return undefined;
+}
+
+/** Address of the word that holds where setenv(3) is, once it is linked. */
+function setenvSlot(file: DataView, bytes: Uint8Array, machine: Machine): number | undefined {
+  const sections = sectionsOf(file, bytes);
+  const [rela, symbols, strings] = [".rela.plt", ".dynsym", ".dynstr"].map((n) => sections.get(n));
+  if (!rela || !symbols || !strings) return undefined;
+  for (let at = rela.offset; at < rela.offset + rela.size; at += RELA_SIZE) {
+    if (file.getUint32(at + 8, true) !== JUMP_SLOT[machine]) continue;
+    const symbol = symbols.offset + file.getUint32(at + 12, true) * SYM_SIZE;
+    const name = textAt(bytes, strings.offset + file.getUint32(symbol, true));
+    if (name === "setenv") return word(file, at);
+  }
+  return undefined;
+}
+
+function sectionsOf(file: DataView, bytes: Uint8Array) {
+  const first = word(file, E.SHOFF);
+  const header = (i: number) => first + i * SHDR_SIZE;
+  const names = word(file, header(file.getUint16(E.SHSTRNDX, true)) + 24);
+  const sections = new Map<string, { offset: number; size: number }>();
+  for (let i = 0; i < file.getUint16(E.SHNUM, true); i++) {
+    const at = header(i);
+    const name = textAt(bytes, names + file.getUint32(at, true));
+    sections.set(name, { offset: word(file, at + 24), size: word(file, at + 32) });
+  }
+  return sections;
+}
+
+function textAt(bytes: Uint8Array, at: number): string {
+  return new TextDecoder().decode(bytes.subarray(at, bytes.indexOf(0, at)));
+}
+
+/** The settings' names and values as C strings, with where each begins. */
+function texts(): { bytes: Uint8Array; offsets: { name: number; value: number }[] } {
+  let all = "";
+  const add = (text: string) => {
+    const at = all.length;
+    all += `${text}\0`;
+    return at;
+  };
+  const offsets = SETTINGS.map(({ name, value }) => ({ name: add(name), value: add(value) }));
+  return { bytes: new TextEncoder().encode(all), offsets };
+}
+
+/** rdx holds a function of the loader's for `_start`; a call wants the stack aligned to 16. */
+function codeX64(address: number, entry: number, slot: number): Uint8Array {
+  const { bytes, offsets } = texts();
+  const int32 = (value: number) => [...new Uint8Array(Int32Array.of(value).buffer)];
+  const [save, restore] = [[0x52, 0x48, 0x83, 0xec, 0x08], [0x48, 0x83, 0xc4, 0x08, 0x5a]];
+  const [callSize, jumpSize] = [22, 5];
+  const size = save.length + callSize * SETTINGS.length + restore.length + jumpSize;
+  const calls = SETTINGS.flatMap(({ ours }, i) => [
+    ...[0xbf, ...int32(address + size + (offsets[i]?.name ?? 0))], // mov edi, name
+    ...[0xbe, ...int32(address + size + (offsets[i]?.value ?? 0))], // mov esi, value
+    ...[0xba, ...int32(Number(ours))], // mov edx, overwrite
+    ...[0xff, 0x14, 0x25, ...int32(slot)], // call [slot]
+  ]);
+  const jump = [0xe9, ...int32(entry - (address + size))];
+  return Uint8Array.from([...save, ...calls, ...restore, ...jump, ...bytes]);
+}
+
+/** x0 holds a function of the loader's for `_start`. */
+function codeArm64(address: number, entry: number, slot: number): Uint8Array {
+  const { bytes, offsets } = texts();
+  const size = 4 * (2 + SETTINGS.length * 8 + 2);
+  const code: number[] = [0xa9bf7be0]; // stp x0, x30, [sp, #-16]!
+  const adr = (register: number, target: number) => {
+    const distance = target - (address + code.length * 4);
+    const [low, high] = [distance & 3, (distance >> 2) & 0x7ffff];
+    code.push((0x10000000 | (low << 29) | (high << 5) | register) >>> 0);
+  };
+  SETTINGS.forEach(({ ours }, i) => {
+    adr(0, address + size + (offsets[i]?.name ?? 0));
+    adr(1, address + size + (offsets[i]?.value ?? 0));
+    code.push(0xd2800002 | (Number(ours) << 5)); // mov x2, overwrite
+    code.push((0xd2800000 | ((slot & 0xffff) << 5) | 16) >>> 0); // mov x16, slot
+    code.push((0xf2a00000 | ((slot >>> 16) << 5) | 16) >>> 0);
+    // Until it is linked the word leads to the linker, which finds by x16 what is wanted.
+    code.push(0xf9400211, 0xd63f0220, 0xd503201f); // ldr x17, [x16]; blr x17; nop
+  });
+  code.push(0xa8c17be0); // ldp x0, x30, [sp], #16
+  const distance = (entry - (address + code.length * 4)) >> 2;
+  code.push((0x14000000 | (distance & 0x3ffffff)) >>> 0, 0xd503201f); // b entry; nop
+  return Uint8Array.from([...new Uint8Array(Uint32Array.from(code).buffer), ...bytes]);
+}
