@@ -1,5 +1,6 @@
 /** `run`: what the image's config says, and how the command line overrides it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
 import { tsbox, tsboxOk } from "../support/cli.ts";
 import { type ImageSettings, pushImage } from "../support/images.ts";
@@ -110,6 +111,15 @@ test("VOLUME is a folder that is there and can be written, also by its user", as
   expect(await run()).toBe("x\n");
   expect(await run(["--read-only"])).toBe("x\n");
   expect(await run(["--read-only", "--tmpfs", "/data/deep"])).toBe("x\n");
+});
+
+test("what a container gets in any case is not written into its own layer", async () => {
+  const run = await imageWith({ Cmd: ["true"] });
+  expect(await run(["--rm=false", "--name", "clean"])).toBe("");
+  const [record] = JSON.parse(await tsboxOk(["inspect", "clean"], { home: box.home }));
+  const upper = `${box.home.dataRoot}/containers/${record.Id}/upper`;
+  expect(readdirSync(upper)).toEqual([]);
+  await tsboxOk(["rm", "clean"], { home: box.home });
 });
 
 test("a VOLUME on /etc does not hide the files that tsbox puts there", async () => {

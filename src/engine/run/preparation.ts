@@ -3,6 +3,7 @@
  * (and the network's helper started) while the rest is still being found out.
  */
 import type { RunOptions } from "../../container/run_options.ts";
+import { raw } from "../../ffi/libc.ts";
 import { namespaceTypes } from "../../container/spec.ts";
 import { chooseDriver, type Driver } from "../../rootless/drivers/choose_driver.ts";
 import { Launch } from "../../rootless/launch.ts";
@@ -45,6 +46,8 @@ export async function prepareRun(
   context: EngineContext,
   host: RunHost,
 ): Promise<Preparation> {
+  // What is seen in a container has the usual modes, also for a caller who is careful with their own files.
+  raw("umask", 0o22);
   if (!options.debugPlan) prepareBindSources(options.mounts);
   const { tmp } = openStore(context.dataRoot);
   const { runtimeDir, storageDriver: wanted } = context;

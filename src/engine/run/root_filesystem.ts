@@ -6,6 +6,7 @@ import type { Rootfs } from "../../rootless/launch.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
 import { layerDirectory } from "../../storage/layers.ts";
+import { skeletonLayer } from "../../storage/skeleton.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunHost } from "./host.ts";
 
@@ -42,6 +43,7 @@ export async function imageFilesystem(
 ): Promise<RootFilesystem> {
   const { options, userns, host, container: { directory }, context: { dataRoot } } = place;
   const lower = image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
+  lower.push(skeletonLayer(dataRoot));
   if (driver.name === "copy") {
     const { copyLayers } = await import("./copied_filesystem.ts");
     const path = await copyLayers(lower, directory, userns, host);
