@@ -22,6 +22,8 @@ export const SETTINGS: readonly Setting[] = [
   // Workers, which run long, are started with the usual values (rootless/worker.ts).
   { name: "BUN_JSC_thresholdForJITAfterWarmUp", value: "5000", ours: false },
   { name: "BUN_JSC_thresholdForJITSoon", value: "5000", ours: false },
+  // More threads to collect the garbage of a short command cost more to start than they save.
+  { name: "BUN_JSC_numberOfGCMarkers", value: "1", ours: false },
 ];
 
 // elf(5), for 64-bit little-endian files.
