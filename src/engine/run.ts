@@ -73,7 +73,6 @@ async function runPrepared(
   try {
     const container = await create(options.name, context, host);
     try {
-      if (options.cidfile !== undefined) writeCidfile(options.cidfile, container.id);
       return await runCreated({ ...preparation, container });
     } finally {
       container.lock.release();
@@ -87,6 +86,7 @@ async function runCreated(it: Run): Promise<number> {
   const { options, container, userns, context, host } = it;
   let record: ContainerRecord | undefined;
   try {
+    if (options.cidfile !== undefined) writeCidfile(options.cidfile, container.id);
     const root = await makeRoot(it);
     try {
       const spec = await specOf(it, root);

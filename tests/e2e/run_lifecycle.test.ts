@@ -69,6 +69,7 @@ describe("a container's record", () => {
     const { stderr, status } = await run("--cidfile", file, box.image, "true");
     expect(stderr).toContain("container ID file found");
     expect(status).toBe(125);
+    expect(readdirSync(`${box.home.dataRoot}/containers`)).toEqual([found.Id]);
     await tsboxOk(["rm", "numbered"], { home: box.home });
     expect(box.leftovers()).toEqual([]);
   });
