@@ -1,10 +1,8 @@
 /** Writing to descriptors that may be slow to take, without ever blocking this thread. */
+import { ERRNO } from "../ffi/errno.ts";
 import { address, raw } from "../ffi/libc.ts";
 import { isWritable } from "../ffi/readiness.ts";
 
-const EINTR = 4;
-const EAGAIN = 11;
-const EPIPE = 32;
 /** A piece that is taken whole when poll(2) says "writable", also by a blocking pipe (PIPE_BUF). */
 const PIECE = 4096;
 /** Milliseconds between attempts while the other side takes nothing: at first, and at most. */
@@ -26,17 +24,17 @@ export async function deliver(sink: Sink, bytes: Uint8Array): Promise<number> {
   let rest = bytes;
   let wait: number = WAIT.first;
   while (rest.length > 0) {
-    if (!sink.open) return EPIPE;
+    if (!sink.open) return ERRNO.EPIPE;
     const taken = isWritable(sink.fd)
       ? raw("write", sink.fd, address(rest), Math.min(rest.length, sink.piece ?? PIECE))
-      : -EAGAIN;
+      : -ERRNO.EAGAIN;
     if (taken >= 0) {
       rest = rest.subarray(taken);
       wait = WAIT.first;
-    } else if (taken === -EAGAIN) {
+    } else if (taken === -ERRNO.EAGAIN) {
       await Bun.sleep(wait);
       wait = Math.min(wait * 2, WAIT.most);
-    } else if (taken !== -EINTR) return -taken;
+    } else if (taken !== -ERRNO.EINTR) return -taken;
   }
   return 0;
 }

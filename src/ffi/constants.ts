@@ -110,7 +110,6 @@ export const S_IFREG = 0o100000;
 export const S_IFBLK = 0o060000;
 export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
-export const S_IFSOCK = 0o140000;
 
 export const SIG_SETMASK = 2;
 export const SIGKILL = 9;

@@ -8,6 +8,8 @@ export const ERRNO = {
   EAGAIN: 11,
   EACCES: 13,
   EEXIST: 17,
+  EINVAL: 22,
+  ENOSPC: 28,
   EPIPE: 32,
   ENAMETOOLONG: 36,
   ENOSYS: 38,

@@ -1,7 +1,6 @@
 /** Reading and writing what is in open files. */
+import { ERRNO } from "./errno.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
-
-const EINTR = 4;
 
 /** What is tried, for the message; made only when it fails by callers that write often. */
 type What = string | (() => string);
@@ -17,7 +16,7 @@ export function writeAll(fd: number, bytes: Uint8Array, what: What): void {
   while (done < bytes.length) {
     const result = raw("write", fd, start + done, bytes.length - done);
     if (result >= 0) done += result;
-    else if (result !== -EINTR) throw writeError(what, "write", -result);
+    else if (result !== -ERRNO.EINTR) throw writeError(what, "write", -result);
   }
 }
 
@@ -28,7 +27,7 @@ export function writeAllAt(fd: number, bytes: Uint8Array, position: number, what
   while (done < bytes.length) {
     const result = raw("pwrite64", fd, start + done, bytes.length - done, position + done);
     if (result >= 0) done += result;
-    else if (result !== -EINTR) throw writeError(what, "pwrite64", -result);
+    else if (result !== -ERRNO.EINTR) throw writeError(what, "pwrite64", -result);
   }
 }
 
@@ -42,7 +41,7 @@ export function readAt(fd: number, buffer: Uint8Array, position: number): number
   for (;;) {
     const result = raw("pread64", fd, address(buffer), buffer.length, position);
     if (result >= 0) return result;
-    if (result !== -EINTR) throw new SyscallError("read a file", "pread64", -result);
+    if (result !== -ERRNO.EINTR) throw new SyscallError("read a file", "pread64", -result);
   }
 }
 

@@ -4,20 +4,19 @@
  * Names are byte strings: one character is one byte (latin1), because names in archives and in the
  * kernel are bytes and need not be UTF-8. {@link bytesOfText} makes one out of ordinary text.
  */
+import { ERRNO } from "./errno.ts";
 import { O, RESOLVE } from "./constants.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
 
 /** Text with one character for each byte of a name. */
 export type ByteString = string;
 
-const ENOENT = 2;
 const ENODATA = 61;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 
 /** Longest path the kernel takes, with its NUL. */
 export const PATH_MAX = 4096;
-const ENAMETOOLONG = 36;
 
 // Buffers of this size never move (small typed arrays do once their .buffer is touched), so their
 // addresses are taken once: an unpack makes hundreds of thousands of these calls.
@@ -41,7 +40,7 @@ export function textOfBytes(name: ByteString): string {
 
 function put(buffer: Buffer, at: number, name: ByteString): number {
   if (name.length >= PATH_MAX) {
-    throw new SyscallError(`use the path "${name.slice(0, 40)}..."`, "openat", ENAMETOOLONG);
+    throw new SyscallError(`use the path "${name.slice(0, 40)}..."`, "openat", ERRNO.ENAMETOOLONG);
   }
   buffer[buffer.write(name, "latin1")] = 0;
   return at;
@@ -205,7 +204,7 @@ const STATX_BASIC_STATS = 0x7ff;
 export function statusAt(dir: number, name: ByteString): FileStatus | undefined {
   const flags = AT_SYMLINK_NOFOLLOW | (name === "" ? 0x1000 : 0);
   const result = raw("statx", dir, one(name), flags, STATX_BASIC_STATS, STRUCTURE);
-  if (result === -ENOENT) return undefined;
+  if (result === -ERRNO.ENOENT) return undefined;
   if (result < 0) throw new SyscallError(`look at "${textOfBytes(name)}"`, "statx", -result);
   return {
     links: words.getUint32(16, true),

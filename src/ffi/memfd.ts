@@ -1,8 +1,7 @@
 /** Executable files that exist in memory only and can never be changed again. */
+import { ERRNO } from "./errno.ts";
 import { F_ADD_SEALS, F_SEAL_ALL, MFD } from "./constants.ts";
 import { address, nulTerminated, raw, sys } from "./libc.ts";
-
-const EINVAL = 22;
 
 /** A new, empty memfd, close-on-exec; to be filled by {@link fillAndSeal}. @throws SyscallError */
 export function emptyFile(name: string): number {
@@ -11,7 +10,7 @@ export function emptyFile(name: string): number {
   // Kernels before 6.3 do not know MFD_EXEC and need none.
   const fd = raw("memfd_create", text, flags | MFD.EXEC);
   if (fd >= 0) return fd;
-  const retried = fd === -EINVAL ? flags : flags | MFD.EXEC;
+  const retried = fd === -ERRNO.EINVAL ? flags : flags | MFD.EXEC;
   return sys("make a memory file", "memfd_create", text, retried);
 }
 

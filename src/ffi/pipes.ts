@@ -1,12 +1,10 @@
 /** Reading and writing pipes without waiting for the other side. */
+import { ERRNO } from "./errno.ts";
 import { O } from "./constants.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
 
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
-const EINTR = 4;
-const EAGAIN = 11;
-const EPIPE = 32;
 
 /** Makes reads and writes of a pipe's end return instead of wait; the other end is not changed. */
 export function setNonBlocking(fd: number): void {
@@ -23,8 +21,8 @@ export function readNow(fd: number, buffer: Uint8Array): number | undefined {
   for (;;) {
     const result = raw("read", fd, address(buffer), buffer.length);
     if (result >= 0) return result;
-    if (result === -EAGAIN) return undefined;
-    if (result !== -EINTR) throw new SyscallError("read a pipe", "read", -result);
+    if (result === -ERRNO.EAGAIN) return undefined;
+    if (result !== -ERRNO.EINTR) throw new SyscallError("read a pipe", "read", -result);
   }
 }
 
@@ -37,8 +35,8 @@ export function writeNow(fd: number, message: Uint8Array): "written" | "full" | 
   for (;;) {
     const result = raw("write", fd, address(message), message.length);
     if (result >= 0) return "written";
-    if (result === -EAGAIN) return "full";
-    if (result === -EPIPE) return "closed";
-    if (result !== -EINTR) throw new SyscallError("write a pipe", "write", -result);
+    if (result === -ERRNO.EAGAIN) return "full";
+    if (result === -ERRNO.EPIPE) return "closed";
+    if (result !== -ERRNO.EINTR) throw new SyscallError("write a pipe", "write", -result);
   }
 }

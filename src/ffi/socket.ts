@@ -1,4 +1,5 @@
 /** Socket pairs between us and the children we make; messages keep their bounds, descriptors can travel. */
+import { ERRNO } from "./errno.ts";
 import type { Arena } from "./arena.ts";
 import { address, raw, sys } from "./libc.ts";
 import type { Register } from "./program.ts";
@@ -10,7 +11,6 @@ const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const CMSG_LEN = 20;
 const CMSG_SPACE = 24;
-const EINTR = 4;
 /** Where things are in the memory of a receive, in 32-bit halves. */
 const HEADER = { VECTOR: 4, VECTORS: 6, CONTROL: 8, CONTROL_SIZE: 10 } as const;
 const VECTOR = 16;
@@ -60,7 +60,7 @@ function setWord(halves: Uint32Array, at: number, value: number): void {
 function uninterrupted(call: () => number): number {
   for (;;) {
     const result = call();
-    if (result !== -EINTR) return result;
+    if (result !== -ERRNO.EINTR) return result;
   }
 }
 

@@ -2,6 +2,7 @@
 import { type HostCommand, pipe, startHostCommand, waitBlocking } from "../ffi/process.ts";
 import { address, raw, sys } from "../ffi/libc.ts";
 import { AT_FDCWD, O } from "../ffi/constants.ts";
+import { HELPER_FOLDERS } from "./id_helpers.ts";
 import type { SpecIdMapping } from "../oci/runtime_spec.ts";
 import { TsboxError } from "../errors.ts";
 import { cstring } from "../ffi/libc.ts";
@@ -47,8 +48,6 @@ export function toHost(map: readonly SpecIdMapping[], id: number): number | unde
   const hit = map.find((m) => id >= m.containerID && id < m.containerID + m.size);
   return hit === undefined ? undefined : hit.hostID + (id - hit.containerID);
 }
-
-const HELPER_FOLDERS = ["/usr/bin", "/run/wrappers/bin", "/usr/local/bin", "/bin"];
 
 function mapCommand(
   helper: string,

@@ -10,9 +10,7 @@ import { toElf } from "../ffi/elf.ts";
 import { runProgram } from "../ffi/executor.ts";
 import { ended, type Ending, errorOf, sendSignal, waitBlocking } from "../ffi/process.ts";
 import { receive, socketPair } from "../ffi/socket.ts";
-
 import { PR, SIGKILL } from "../ffi/constants.ts";
-
 import type { UserFiles } from "../container/user.ts";
 import type { NamespaceType, RuntimeSpec, SpecProcess } from "../oci/runtime_spec.ts";
 import { TsboxError } from "../errors.ts";

@@ -1,15 +1,14 @@
 /** Why a `run` failed, when the host is to blame: the remedies of `doctor`, asked for only after a failure. */
+import { ERRNO } from "../ffi/errno.ts";
 import { SyscallError } from "../ffi/libc.ts";
 import { TsboxError } from "../errors.ts";
 import type { Finding } from "./host/finding.ts";
 import { judgeKernel, judgeSeccomp, readKernelFacts } from "./host/kernel.ts";
 import { judgeUserNamespaces, readNamespaceFacts } from "./host/user_namespaces.ts";
 
-const ENOSPC = 28;
-const ENOSYS = 38;
 const EUSERS = 87;
 /** EPERM and EACCES are a policy's way to say no; ENOSPC and EUSERS say that the limit is reached. */
-const FORBIDDEN: readonly number[] = [1, 13, ENOSPC, EUSERS];
+const FORBIDDEN: readonly number[] = [ERRNO.EPERM, ERRNO.EACCES, ERRNO.ENOSPC, EUSERS];
 
 /** What can be looked at; tests give their own. */
 export interface HostChecks {
@@ -33,7 +32,7 @@ function syscallErrorIn(thrown: unknown): SyscallError | undefined {
 }
 
 function findingsFor({ errno }: SyscallError, checks: HostChecks): readonly Finding[] {
-  if (errno === ENOSYS) return checks.kernel();
+  if (errno === ERRNO.ENOSYS) return checks.kernel();
   return FORBIDDEN.includes(errno) ? [checks.namespaces()] : [];
 }
 

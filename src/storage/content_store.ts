@@ -3,9 +3,8 @@
  *
  * A blob has its name only when it is complete, checked and on the disk; it never changes then.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { type Digest, digestAlgorithm, digestHex, digestOf, isDigest } from "../oci/digest.ts";
-import { messageOf, TsboxError } from "../errors.ts";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { type Digest, digestAlgorithm, digestHex, isDigest } from "../oci/digest.ts";
 import { storePaths } from "./layout.ts";
 import { syncDirectory, writeDurably } from "./replace_file.ts";
 
@@ -26,26 +25,6 @@ export function partialPath(dataRoot: string, digest: Digest): string {
 
 export function hasBlob(dataRoot: string, digest: Digest): boolean {
   return existsSync(blobPath(dataRoot, digest));
-}
-
-/**
- * The bytes of a small blob, checked again: a disk may have changed them.
- * @throws TsboxError "not-found" or "corrupt"
- */
-export function readBlob(dataRoot: string, digest: Digest): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(blobPath(dataRoot, digest));
-  } catch (error) {
-    throw new TsboxError("not-found", `Cannot read the blob ${digest}: ${messageOf(error)}`, {
-      cause: error,
-      hint: "pull the image again",
-    });
-  }
-  if (digestOf(bytes, digestAlgorithm(digest)) === digest) return bytes;
-  throw new TsboxError("corrupt", `Cannot use the blob ${digest}: its content has changed`, {
-    hint: "remove the image and pull it again",
-  });
 }
 
 /** Stores a small blob whose digest was checked. */

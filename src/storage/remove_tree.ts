@@ -1,4 +1,5 @@
 /** Deletes directory trees whatever is in them: foreign owners, no permissions, any depth. */
+import { ERRNO } from "../ffi/errno.ts";
 import { closeSync } from "node:fs";
 import {
   bytesOfText,
@@ -16,12 +17,7 @@ import {
 import { AT_FDCWD, O } from "../ffi/constants.ts";
 import { SyscallError } from "../ffi/libc.ts";
 
-const EPERM = 1;
-const ENOENT = 2;
-const EACCES = 13;
-const EEXIST = 17;
 const EISDIR = 21;
-const ENOTEMPTY = 39;
 const DIRECTORY_TYPE = 4;
 
 /** Levels that are held open at once; what is deeper is moved up first. */
@@ -35,7 +31,7 @@ const MAX_DEPTH = 64;
 export function removeTree(path: string): void {
   const slash = path.lastIndexOf("/");
   const parent = openAt(AT_FDCWD, bytesOfText(path.slice(0, slash) || "/"), O.PATH | O.DIRECTORY);
-  if (parent === -ENOENT) return;
+  if (parent === -ERRNO.ENOENT) return;
   if (parent < 0) throw new SyscallError(`delete "${path}"`, "openat", -parent);
   try {
     removeTreeAt(parent, bytesOfText(path.slice(slash + 1)));
@@ -47,8 +43,8 @@ export function removeTree(path: string): void {
 /** {@link removeTree} for a name in an open directory. */
 export function removeTreeAt(parent: number, name: ByteString): void {
   const result = unlinkAt(parent, name);
-  if (result === 0 || result === -ENOENT) return;
-  if (result !== -EISDIR && result !== -EPERM) throw removeError(name, "unlinkat", result);
+  if (result === 0 || result === -ERRNO.ENOENT) return;
+  if (result !== -EISDIR && result !== -ERRNO.EPERM) throw removeError(name, "unlinkat", result);
   const top = openDirectory(parent, name);
   try {
     emptyDirectory(top, top, 0, { count: 0 });
@@ -56,7 +52,7 @@ export function removeTreeAt(parent: number, name: ByteString): void {
     closeSync(top);
   }
   const removed = removeDirectoryAt(parent, name);
-  if (removed !== 0 && removed !== -ENOENT) throw removeError(name, "unlinkat", removed);
+  if (removed !== 0 && removed !== -ERRNO.ENOENT) throw removeError(name, "unlinkat", removed);
 }
 
 function openDirectory(parent: number, name: ByteString): number {
@@ -85,13 +81,15 @@ function removeEntry(
 ): void {
   if (type !== DIRECTORY_TYPE) {
     const result = unlinkAt(parent, name);
-    if (result === 0 || result === -ENOENT) return;
+    if (result === 0 || result === -ERRNO.ENOENT) return;
     if (result !== -EISDIR) throw removeError(name, "unlinkat", result);
   }
   // Most directories of a deep chain are not empty; an empty one is gone without being opened.
   const result = removeDirectoryAt(parent, name);
-  if (result === 0 || result === -ENOENT) return;
-  if (result !== -ENOTEMPTY && result !== -EACCES) throw removeError(name, "unlinkat", result);
+  if (result === 0 || result === -ERRNO.ENOENT) return;
+  if (result !== -ERRNO.ENOTEMPTY && result !== -ERRNO.EACCES) {
+    throw removeError(name, "unlinkat", result);
+  }
   if (depth >= MAX_DEPTH) return moveUp(top, parent, name, moved);
   const fd = openDirectory(parent, name);
   try {
@@ -100,14 +98,14 @@ function removeEntry(
     closeSync(fd);
   }
   const removed = removeDirectoryAt(parent, name);
-  if (removed !== 0 && removed !== -ENOENT) throw removeError(name, "unlinkat", removed);
+  if (removed !== 0 && removed !== -ERRNO.ENOENT) throw removeError(name, "unlinkat", removed);
 }
 
 function moveUp(top: number, parent: number, name: ByteString, moved: { count: number }): void {
   for (;;) {
     const result = renameAt(parent, name, top, `.deleted-${moved.count++}`, RENAME_NOREPLACE);
     if (result === 0) return;
-    if (result !== -EEXIST) throw removeError(name, "renameat2", result);
+    if (result !== -ERRNO.EEXIST) throw removeError(name, "renameat2", result);
   }
 }
 

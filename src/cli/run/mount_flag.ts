@@ -1,7 +1,8 @@
 import type { MountRequest } from "../../container/run_options.ts";
 import { TsboxError } from "../../errors.ts";
 import { mountTarget, propagation } from "./mounts.ts";
-import { absolutePath, cleanPath } from "./paths.ts";
+import { cleanPath } from "../../container/paths.ts";
+import { absolutePath } from "./paths.ts";
 import { parseSize } from "./size.ts";
 
 /** Refuses the value of the flag; the caller knows how to say so. */

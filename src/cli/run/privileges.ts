@@ -2,7 +2,8 @@ import { capabilityName } from "../../container/capability_names.ts";
 import type { DeviceRequest, SeccompChoice } from "../../container/run_options.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
 import { readFile } from "./environment.ts";
-import { absolutePath, cleanPath } from "./paths.ts";
+import { cleanPath } from "../../container/paths.ts";
+import { absolutePath } from "./paths.ts";
 
 /** `--cap-add`, `--cap-drop`: `ALL` or a capability with or without `CAP_`, in upper case with it. */
 export function parseCapability(text: string, flag: "CapAdd" | "CapDrop"): string {

@@ -1,4 +1,5 @@
 /** Writes the members of a layer's archive into its directory, exactly: a {@link TarSink} with a file system. */
+import { ERRNO } from "../../ffi/errno.ts";
 import { closeSync } from "node:fs";
 import {
   type ByteString,
@@ -30,8 +31,6 @@ import type { WriterCounts, WriterOptions } from "./options.ts";
 import { failed, LayerTree } from "./tree.ts";
 import { type Whiteout, whiteoutOf } from "./whiteouts.ts";
 
-const EEXIST = 17;
-const ENOENT = 2;
 const SET_GROUP_ID = 0o2000;
 const NEW_FILE = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
 
@@ -217,7 +216,9 @@ export class LayerWriter implements TarSink {
 
   #make(place: Place, entry: TarEntry, make: (parent: number) => number): void {
     const result = this.#tree.make(place, make);
-    if (result === -ENOENT) throw corruptArchive(`${shown(entry.name)} links to what is gone`);
+    if (result === -ERRNO.ENOENT) {
+      throw corruptArchive(`${shown(entry.name)} links to what is gone`);
+    }
     if (result < 0) throw failed(-result, "make", entry.name);
   }
 
@@ -227,7 +228,7 @@ export class LayerWriter implements TarSink {
     const { place } = whiteout;
     const result = makeNodeAt(this.#tree.parentOf(place), place.leaf, S_IFCHR, 0);
     if (result === 0) return;
-    if (result !== -EEXIST) throw noWhiteout(result, place);
+    if (result !== -ERRNO.EEXIST) throw noWhiteout(result, place);
     // This layer has the name itself, which hides all but the content of a directory below.
     if (this.#tree.hasDirectory(place)) this.#tree.hideBelow(place);
   }

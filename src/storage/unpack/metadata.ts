@@ -1,4 +1,5 @@
 /** Owners, modes and extended attributes of a layer's files, as far as the user namespace can have them. */
+import { ERRNO } from "../../ffi/errno.ts";
 import { setAttribute } from "../../ffi/files.ts";
 import { TsboxError } from "../../errors.ts";
 import { shown, type TarEntry } from "../tar/entry.ts";
@@ -6,13 +7,11 @@ import { isAllowedAttribute } from "./attributes.ts";
 import type { WriterCounts, WriterOptions } from "./options.ts";
 import { failed } from "./tree.ts";
 
-const EPERM = 1;
-const EINVAL = 22;
 const ENODATA = 61;
 const EOPNOTSUPP = 95;
 
 /** Refusals that mean "this file system, or this user, cannot have the attribute". */
-const NOT_KEPT = new Set([EPERM, EINVAL, ENODATA, EOPNOTSUPP]);
+const NOT_KEPT = new Set([ERRNO.EPERM, ERRNO.EINVAL, ENODATA, EOPNOTSUPP]);
 
 export class Metadata {
   readonly #ids: WriterOptions["ids"];
@@ -41,7 +40,7 @@ export class Metadata {
       return false;
     }
     const result = change(uid, gid);
-    if (result === -EINVAL) throw unmapped(uid, gid, name);
+    if (result === -ERRNO.EINVAL) throw unmapped(uid, gid, name);
     if (result < 0) throw failed(-result, "set the owner of", name);
     return true;
   }
@@ -55,7 +54,7 @@ export class Metadata {
   /** @param fd open for reading or writing */
   setAttributes(fd: number, entry: TarEntry): void {
     for (const { name, value } of entry.xattrs) {
-      const result = isAllowedAttribute(name) ? setAttribute(fd, name, value) : -EPERM;
+      const result = isAllowedAttribute(name) ? setAttribute(fd, name, value) : -ERRNO.EPERM;
       if (result === 0) continue;
       if (!NOT_KEPT.has(-result)) throw failed(-result, "set an attribute of", entry.name);
       this.#counts.skippedXattrs++;

@@ -5,6 +5,7 @@
  * chroot, so that an entry below one lands where docker puts it, and none leads out. The last component
  * of a name is never followed.
  */
+import { ERRNO } from "../../ffi/errno.ts";
 import { closeSync } from "node:fs";
 import {
   attribute,
@@ -24,11 +25,7 @@ import { removeTreeAt } from "../remove_tree.ts";
 import { corruptArchive, shown } from "../tar/entry.ts";
 import { pathOf, type Place } from "./names.ts";
 
-const ENOENT = 2;
-const EAGAIN = 11;
-const EEXIST = 17;
 const ENOTDIR = 20;
-const ENAMETOOLONG = 36;
 const ELOOP = 40;
 
 const S_IFMT = 0o170000;
@@ -46,7 +43,7 @@ const OPAQUE: ByteString = "user.overlay.opaque";
 
 /** Says that a system call for `name` failed, as what it means for an image. */
 export function failed(errno: number, action: string, name: ByteString): TsboxError {
-  const hostile = errno === ENAMETOOLONG || errno === ENOTDIR || errno === ELOOP;
+  const hostile = errno === ERRNO.ENAMETOOLONG || errno === ENOTDIR || errno === ELOOP;
   if (hostile) return corruptArchive(`${shown(name)} has an impossible path`);
   const error = new SyscallError(`${action} ${shown(name)} of the layer`, "openat2", errno);
   if (error.code !== "no-space") return error;
@@ -103,12 +100,12 @@ export class LayerTree {
   #openOrMake(path: ByteString): number {
     const fd = this.#openDirectory(path);
     if (fd >= 0) return fd;
-    if (fd !== -ENOENT) throw notADirectory(fd, path);
+    if (fd !== -ERRNO.ENOENT) throw notADirectory(fd, path);
     const slash = path.lastIndexOf("/");
     const place = { parent: slash < 0 ? "" : path.slice(0, slash), leaf: path.slice(slash + 1) };
     const result = makeDirectoryAt(this.parentOf(place), place.leaf, 0o755);
     // It exists and cannot be entered: a symbolic link to nothing.
-    if (result === -EEXIST) throw notADirectory(-ENOTDIR, path);
+    if (result === -ERRNO.EEXIST) throw notADirectory(-ENOTDIR, path);
     if (result < 0) throw failed(-result, "make the directory", path);
     const made = this.#openDirectory(path);
     if (made < 0) throw notADirectory(made, path);
@@ -116,9 +113,9 @@ export class LayerTree {
   }
 
   #openDirectory(path: ByteString): number {
-    let fd = -EAGAIN;
+    let fd = -ERRNO.EAGAIN;
     // EAGAIN: something was renamed anywhere on the host meanwhile (openat2(2)).
-    for (let tries = 0; fd === -EAGAIN && tries < 100; tries++) {
+    for (let tries = 0; fd === -ERRNO.EAGAIN && tries < 100; tries++) {
       fd = openDirectoryIn(this.top, path);
     }
     return fd;
@@ -130,7 +127,7 @@ export class LayerTree {
    */
   make(place: Place, make: (parent: number) => number): number {
     const result = make(this.parentOf(place));
-    if (result !== -EEXIST) return result;
+    if (result !== -ERRNO.EEXIST) return result;
     this.#clear(place);
     return make(this.parentOf(place));
   }
@@ -140,7 +137,7 @@ export class LayerTree {
     const parent = this.parentOf(place);
     const result = makeDirectoryAt(parent, place.leaf, mode);
     if (result === 0) return true;
-    if (result !== -EEXIST) throw failed(-result, "make the directory", pathOf(place));
+    if (result !== -ERRNO.EEXIST) throw failed(-result, "make the directory", pathOf(place));
     const old = statusAt(parent, place.leaf);
     if (old !== undefined && (old.mode & S_IFMT) === S_IFDIR) return false;
     const hidden = old !== undefined && isWhiteout(old);
@@ -196,7 +193,7 @@ export function isWhiteout(
 }
 
 function notADirectory(result: number, path: ByteString): TsboxError {
-  if (result === -ENOTDIR || result === -ENOENT) {
+  if (result === -ENOTDIR || result === -ERRNO.ENOENT) {
     return corruptArchive(`${shown(path)} has entries but is not a directory`);
   }
   return failed(-result, "open the directory", path);
