@@ -32,6 +32,10 @@ export interface Audience {
   base: URL;
   reference: Reference;
   signal: AbortSignal | undefined;
+  /** What is to be done with the repository; reading when not given. */
+  actions?: "pull,push";
+  /** More repositories of the registry to read from: blobs are mounted from them. */
+  sources?: readonly string[];
 }
 
 export class Authenticator {
@@ -71,7 +75,7 @@ export class Authenticator {
     this.#pending.set(key, pending);
     try {
       const authorization = await pending;
-      if (authorization.header === refused) throw accessDenied(audience.reference);
+      if (authorization.header === refused) throw denied(audience);
       this.#known.set(key, authorization);
       return authorization.header;
     } finally {
@@ -84,10 +88,10 @@ export class Authenticator {
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) return await this.#bearer(audience, bearer, credentials);
     if (!challenges.some(({ scheme }) => scheme === "basic")) {
-      throw accessDenied(audience.reference);
+      throw denied(audience);
     }
     if (credentials?.kind !== "password") {
-      throw accessDenied(audience.reference, ": no basic auth credentials");
+      throw denied(audience, ": no basic auth credentials");
     }
     return { header: basic(credentials), expires: Infinity };
   }
@@ -102,9 +106,8 @@ export class Authenticator {
     }
     const realm = this.#realm(audience, challenge.parameters.get("realm") ?? "");
     const service = challenge.parameters.get("service");
-    // The scope is ours to choose: a challenge might ask for more than reading this one repository.
-    const scope = `repository:${audience.reference.repository}:pull`;
-    const query = { ...(service && { service }), scope };
+    // The scope is ours to choose: a challenge might ask for more than this request needs.
+    const query = { ...(service && { service }), scope: scopesOf(audience).join(" ") };
     const answer = credentials?.kind === "identity-token"
       ? await this.#post(audience, realm, { ...query, refresh_token: credentials.token })
       : await this.#get(audience, realm, query, credentials);
@@ -134,7 +137,11 @@ export class Authenticator {
     credentials: Credentials | undefined,
   ): Promise<HttpAnswer> {
     const url = new URL(realm);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(query)) {
+      // Several scopes are several parameters here, and one with spaces in OAuth2's form.
+      const values = name === "scope" ? value.split(" ") : [value];
+      for (const one of values) url.searchParams.append(name, one);
+    }
     const headers: Record<string, string> = {};
     if (credentials?.kind === "password") {
       url.searchParams.set("account", credentials.username);
@@ -157,11 +164,12 @@ export class Authenticator {
 
   async #refused(
     answer: HttpAnswer,
-    { reference }: Audience,
+    { reference, actions }: Audience,
     credentials: Credentials | undefined,
   ): Promise<Error> {
     const { status } = answer.response;
-    const error = await refusalError(answer, reference, "manifest", this.#transport.timing);
+    const wanted = actions === undefined ? "manifest" : "upload";
+    const error = await refusalError(answer, reference, wanted, this.#transport.timing);
     const isRefusal = status === 400 || status === 401 || status === 403;
     if (!isRefusal || credentials === undefined) return error;
     return new TsboxError(
@@ -181,8 +189,20 @@ export class Authenticator {
   }
 }
 
-function keyOf({ base, reference }: Audience): string {
-  return `${base.origin} ${reference.repository}`;
+function keyOf(audience: Audience): string {
+  return [audience.base.origin, ...scopesOf(audience)].join(" ");
+}
+
+function scopesOf({ reference, actions, sources = [] }: Audience): string[] {
+  const others = sources.filter((repository) => repository !== reference.repository);
+  return [
+    `repository:${reference.repository}:${actions ?? "pull"}`,
+    ...others.map((repository) => `repository:${repository}:pull`),
+  ];
+}
+
+function denied({ reference, actions }: Audience, detail = ""): TsboxError {
+  return accessDenied(reference, detail, actions === undefined ? "pull" : "push");
 }
 
 function basic({ username, password }: { username: string; password: string }): string {

@@ -13,34 +13,14 @@ import {
 } from "../oci/manifest.ts";
 import { MANIFEST_ACCEPT } from "../oci/media_types.ts";
 import type { Reference } from "../oci/reference.ts";
-import { type Audience, Authenticator } from "./authenticator.ts";
 import { blobRange } from "./blob_range.ts";
 import { readBody } from "./body.ts";
-import { CredentialSource } from "./credentials.ts";
-import { Endpoints } from "./endpoints.ts";
+import { Connection, type RegistryClientOptions } from "./connection.ts";
 import { refusalError, type Wanted } from "./registry_errors.ts";
-import {
-  DEFAULT_TIMING,
-  type OnRetry,
-  RetryBudget,
-  throwIfCancelled,
-  type Timing,
-  withRetries,
-} from "./retry.ts";
-import { discard, type HttpAnswer, Transport } from "./transport.ts";
+import { type OnRetry, RetryBudget, throwIfCancelled, type Timing, withRetries } from "./retry.ts";
+import type { HttpAnswer } from "./transport.ts";
 
-export interface RegistryClientOptions {
-  /** Absolute: `~/.config/tsbox` is looked for here, unless XDG_CONFIG_HOME says otherwise. */
-  home: string;
-  /** Absolute: docker's config.json and certs.d. */
-  dockerConfigDir: string;
-  /** The caller's environment: proxies, PATH of credential helpers, SSL_CERT_FILE, XDG_CONFIG_HOME. */
-  env: Readonly<Record<string, string | undefined>>;
-  /** `tsbox/1.0 ...`. */
-  userAgent: string;
-  /** In place of {@link DEFAULT_TIMING}. */
-  timing?: Partial<Timing>;
-}
+export type { RegistryClientOptions } from "./connection.ts";
 
 export interface RequestOptions {
   /** Aborting it ends everything with TsboxError("cancelled"). */
@@ -61,28 +41,12 @@ export interface Resolved {
 }
 
 export class RegistryClient {
-  readonly #transport: Transport;
-  readonly #endpoints: Endpoints;
-  readonly #authenticator: Authenticator;
+  readonly #connection: Connection;
   readonly #timing: Timing;
 
   constructor(options: RegistryClientOptions) {
-    const { home, dockerConfigDir, env, userAgent } = options;
-    const xdg = env["XDG_CONFIG_HOME"];
-    const configDir = `${xdg?.startsWith("/") ? xdg : `${home}/.config`}/tsbox`;
-    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
-    this.#transport = new Transport({
-      configDir,
-      dockerConfigDir,
-      env,
-      userAgent,
-      timing: this.#timing,
-    });
-    this.#endpoints = new Endpoints(this.#transport);
-    this.#authenticator = new Authenticator(
-      this.#transport,
-      new CredentialSource(dockerConfigDir, env),
-    );
+    this.#connection = new Connection(options);
+    this.#timing = this.#connection.timing;
   }
 
   /**
@@ -205,38 +169,14 @@ export class RegistryClient {
     extra: Record<string, string> = {},
   ): Promise<HttpAnswer> {
     throwIfCancelled(signal);
-    const base = await this.#endpoints.find(reference.registry, signal);
+    const base = await this.#connection.endpoints.find(reference.registry, signal);
     const url = new URL(`${reference.repository}/${path}`, base);
     const accept: Record<string, string> = wanted === "manifest" ? { Accept: MANIFEST_ACCEPT } : {};
-    const answer = await this.#authorized({ base, reference, signal }, url, {
-      ...accept,
-      ...extra,
-    });
+    const headers = { ...accept, ...extra };
+    const answer = await this.#connection.authorized({ base, reference, signal }, { url, headers });
     const { status } = answer.response;
     if (status === 200 || status === 206 || status === 416) return answer;
     throw await refusalError(answer, reference, wanted, this.#timing);
-  }
-
-  async #authorized(
-    audience: Audience,
-    url: URL,
-    headers: Record<string, string>,
-  ): Promise<HttpAnswer> {
-    const known = this.#authenticator.known(audience);
-    const send = (authorization: string | undefined) =>
-      this.#transport.send({
-        url,
-        headers: { ...headers, ...(authorization && { Authorization: authorization }) },
-        origin: audience.base,
-        signal: audience.signal,
-      });
-    const answer = await send(known);
-    // What a redirect led to is not the registry: it gets no credentials, however it asks.
-    if (answer.response.status !== 401 || !answer.fromAskedHost) return answer;
-    const challenge = answer.response.headers.get("www-authenticate");
-    if (challenge === null) return answer;
-    await discard(answer);
-    return await send(await this.#authenticator.answer(audience, challenge, known));
   }
 }
 

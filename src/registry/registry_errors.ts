@@ -9,8 +9,8 @@ import type { HttpAnswer } from "./transport.ts";
 /** Bytes of an error's body. */
 const MAX_BODY = 64 * 1024;
 
-/** What was asked for. */
-export type Wanted = "manifest" | "blob";
+/** What was asked for: to get one of these, or to write anything. */
+export type Wanted = "manifest" | "blob" | "upload";
 
 /** The first of the errors a registry lists (distribution spec, "Error Codes"). */
 interface Refusal {
@@ -36,10 +36,14 @@ export async function refusalError(
 }
 
 /** Docker's answer to whoever may not know that a repository exists. */
-export function accessDenied(reference: Reference, detail = ""): TsboxError {
+export function accessDenied(
+  reference: Reference,
+  detail = "",
+  verb: "pull" | "push" = "pull",
+): TsboxError {
   return new TsboxError(
     "unauthorized",
-    `pull access denied for ${reference.familiarName}, repository does not exist or may require 'docker login'${detail}`,
+    `${verb} access denied for ${reference.familiarName}, repository does not exist or may require 'docker login'${detail}`,
   );
 }
 
@@ -51,13 +55,14 @@ function translate(
   host: string,
 ): TsboxError {
   const detail = refusal.message === "" ? "" : `: ${refusal.message}`;
+  const verb = wanted === "upload" ? "push" : "pull";
   if (status === 401 || status === 403 || refusal.code === "DENIED") {
-    return accessDenied(reference, detail);
+    return accessDenied(reference, detail, verb);
   }
   if (refusal.code === "NAME_UNKNOWN") {
     return new TsboxError("not-found", `repository ${reference.familiarName} not found${detail}`);
   }
-  if (status === 404) {
+  if (status === 404 && wanted !== "upload") {
     return wanted === "manifest"
       ? new TsboxError(
         "not-found",
@@ -71,7 +76,7 @@ function translate(
   const text = `${status} ${statusText(status)}`.trim();
   return new TsboxError(
     "unavailable",
-    `Cannot pull ${reference.familiar}: received unexpected HTTP status: ${text} from ${host}${detail}`,
+    `Cannot ${verb} ${reference.familiar}: received unexpected HTTP status: ${text} from ${host}${detail}`,
     status === 429 ? { hint: "wait, or use docker login for a higher limit" } : {},
   );
 }

@@ -24,14 +24,23 @@ export interface TransportOptions {
 
 export interface HttpRequest {
   url: URL;
-  method?: "GET" | "POST";
+  method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   headers: Record<string, string>;
-  body?: string;
+  /** A text is a form with secrets, and no redirect is followed with it. */
+  body?: string | UploadBody;
   /** The registry this is about: decides what is allowed on the way. */
   origin: URL;
   signal?: AbortSignal | undefined;
-  /** Milliseconds until the answer's head; default {@link Timing.response}. */
+  /** Milliseconds until the answer's head, or more of the body is taken; default {@link Timing.response}. */
   timeout?: number;
+}
+
+/** What is sent to a registry; can be sent again from its beginning. */
+export interface UploadBody {
+  /** Bytes. */
+  length: number;
+  /** @param alive to be called whenever more is asked for: the other side takes it */
+  open(alive: () => void): Uint8Array | ReadableStream<Uint8Array>;
 }
 
 /** An answer whose body is not yet read. Read or {@link discard} it, or the connection stays. */
@@ -87,8 +96,14 @@ export class Transport {
       const location = answer.response.headers.get("location");
       if (!REDIRECTS.has(answer.response.status) || location === null) return answer;
       await discard(answer);
-      const next = redirectTarget(url, location);
-      this.#checkRedirect(request, url, next);
+      if (typeof request.body === "string") {
+        const to = redirectTarget(url, location);
+        throw refusedRedirect(url, "it would send the credentials on", to);
+      }
+      if (!keepsMethod(request, answer.response.status)) {
+        throw refusedRedirect(url, `it would make another request of ${request.method}`);
+      }
+      const next = this.target(request.origin, url, location);
       // Never given back: a chain may return to the first host with a path of its choice.
       if (next.origin !== url.origin) delete headers["Authorization"];
       url = next;
@@ -99,18 +114,19 @@ export class Transport {
     );
   }
 
-  #checkRedirect(request: HttpRequest, from: URL, to: URL): void {
-    const refused = (why: string) =>
-      new TsboxError(
-        "unavailable",
-        `Cannot follow the redirect of ${from.host} to ${to.host}: ${why}`,
-      );
-    if (request.method === "POST") throw refused("it would send the credentials on");
-    if (to.protocol === "https:") return;
-    if (to.protocol !== "http:") throw refused(`${to.protocol} is not http`);
+  /**
+   * The URL that a `Location` means.
+   * @param origin the registry this is about @param from the URL that was asked
+   * @throws TsboxError("unavailable") when nobody may be led there
+   */
+  target(origin: URL, from: URL, location: string): URL {
+    const to = redirectTarget(from, location);
+    if (to.protocol === "https:") return to;
+    if (to.protocol !== "http:") throw refusedRedirect(from, `${to.protocol} is not http`, to);
     // A registry on this machine may use plain HTTP; a far one must not make us talk to this machine.
-    const allowed = this.isInsecure(request.origin) && this.isInsecure(to);
-    if (!allowed) throw refused("it is not https");
+    const allowed = this.isInsecure(origin) && this.isInsecure(to);
+    if (!allowed) throw refusedRedirect(from, "it is not https", to);
+    return to;
   }
 
   async #exchange(
@@ -120,9 +136,14 @@ export class Transport {
   ): Promise<HttpAnswer> {
     const { signal } = request;
     const own = new AbortController();
-    const timer = setTimeout(() => own.abort(), request.timeout ?? this.timing.response);
+    const timeout = request.timeout ?? this.timing.response;
+    let timer = setTimeout(() => own.abort(), timeout);
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => own.abort(), timeout);
+    };
     try {
-      const response = await fetch(url, this.#init(request, url, headers, own.signal));
+      const response = await fetch(url, this.#init(request, url, headers, own.signal, alive));
       const fromAskedHost = url.origin === request.url.origin;
       return { response, url, fromAskedHost, abort: () => own.abort(), signal };
     } catch (error) {
@@ -138,13 +159,21 @@ export class Transport {
     url: URL,
     headers: Record<string, string>,
     own: AbortSignal,
+    alive: () => void,
   ): BunFetchRequestInit {
     const { signal, method = "GET", body } = request;
+    const upload = typeof body === "object" ? body : undefined;
     const proxy = proxyFor(url, this.#options.env);
     return {
       method,
-      headers: { "User-Agent": this.#options.userAgent, "Accept-Encoding": "identity", ...headers },
-      ...(body !== undefined && { body }),
+      headers: {
+        "User-Agent": this.#options.userAgent,
+        "Accept-Encoding": "identity",
+        ...headers,
+        ...(upload && { "Content-Length": String(upload.length) }),
+      },
+      ...(typeof body === "string" && { body }),
+      ...(upload && { body: upload.open(alive) }),
       redirect: "manual",
       // Content-Encoding is no part of a digest: what is received is what is checked.
       decompress: false,
@@ -185,6 +214,19 @@ export async function discard(answer: HttpAnswer): Promise<void> {
   } catch {
     // It is gone already.
   }
+}
+
+/** 301 to 303 turn other methods into GET (RFC 9110, 15.4). */
+function keepsMethod({ method = "GET" }: HttpRequest, status: number): boolean {
+  return method === "GET" || method === "HEAD" || status === 307 || status === 308;
+}
+
+function refusedRedirect(from: URL, why: string, to?: URL): TsboxError {
+  const where = to === undefined ? "" : ` to ${to.host}`;
+  return new TsboxError(
+    "unavailable",
+    `Cannot follow the redirect of ${from.host}${where}: ${why}`,
+  );
 }
 
 function redirectTarget(from: URL, location: string): URL {
