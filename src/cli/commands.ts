@@ -49,6 +49,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/rmi.ts").then((module) => module.command),
   },
   {
+    paths: ["save", "image save"],
+    summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    load: () => import("./commands/save.ts").then((module) => module.command),
+  },
+  {
     paths: ["info", "system info"],
     summary: "Display system-wide information",
     load: () => import("./commands/info.ts").then((module) => module.command),

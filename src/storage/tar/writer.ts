@@ -103,7 +103,7 @@ function paxRecords(member: NewMember, name: ByteString, stored: number): string
 
 /** What is no ASCII means nothing certain in a ustar header, and UTF-8 in a pax one. */
 function fits(name: ByteString): boolean {
-  return name.length <= NAME_SIZE && !/[^\x01-\x7f]/.test(name);
+  return name.length <= NAME_SIZE && /^[ -~]*$/.test(name);
 }
 
 /** `length key=value\n`, the length counting itself. */
