@@ -79,7 +79,6 @@ test("parameters that Docker obeys and tsbox cannot are refused", async () => {
     ["GET /containers/json?size=1", "size"],
     ["GET /containers/a/json?size=1", "size"],
     ["DELETE /containers/a?link=1", "link"],
-    ["GET /images/json?shared-size=true", "shared-size"],
     ["GET /images/json?manifests=1", "manifests"],
   ];
   for (const [request = "", name] of requests) {

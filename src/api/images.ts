@@ -1,6 +1,7 @@
 /** `/images`. */
 import type { Hono } from "hono";
 import { IMAGE_FILTERS, imageSummaries } from "../engine/images.ts";
+import { layerShares, readImageParts } from "../engine/image_sizes.ts";
 import { inspectObject } from "../engine/inspect.ts";
 import { removeImage } from "../engine/remove_image.ts";
 import type { Door } from "./door.ts";
@@ -11,8 +12,14 @@ export function imageRoutes(app: Hono, { context, self, signal }: Door): void {
   // `all` changes nothing: there are no images between those that have a name once had one.
   app.get("/images/json", (c) => {
     const query = (name: string) => c.req.query(name);
-    refuse(query, "shared-size", "manifests");
-    return c.json(imageSummaries(context, filtersOf(query, IMAGE_FILTERS)));
+    refuse(query, "manifests");
+    const shares = flagOf(query, "shared-size")
+      ? layerShares(readImageParts(context.dataRoot))
+      : undefined;
+    return c.json(imageSummaries(context, filtersOf(query, IMAGE_FILTERS), {
+      labels: true,
+      ...(shares !== undefined && { shares }),
+    }));
   });
 
   app.get("/images/:name{.+}/json", (c) => {

@@ -1,32 +1,57 @@
 /** `images`: what the store has, filtered as docker does. */
-import { parseReference } from "../oci/reference.ts";
+import { familiarForm, parseReference } from "../oci/reference.ts";
 import { listContainers } from "../storage/containers.ts";
-import { findImageIn, listImages, type StoredImage } from "../storage/image_index.ts";
+import {
+  findImageIn,
+  type ImageEntry,
+  listEntries,
+  type StoredImage,
+  wholeImage,
+} from "../storage/image_index.ts";
 import { TsboxError } from "../errors.ts";
 import type { ImageSummary } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
-import { booleanFilter, type Filters, hasLabels, passes, timeFilter } from "./filters.ts";
+import { booleanFilter, type Filters, hasLabels, timeFilter } from "./filters.ts";
+import type { DiskShare } from "./image_sizes.ts";
 
 /** The filters {@link imageSummaries} obeys, and those only docker has. */
 export const IMAGE_FILTERS = ["before", "dangling", "label", "reference", "since", "until"];
 
+/** What is wanted of the list beside the filters. */
+export interface ImageListOptions {
+  /** `repository` or `repository:tag`: only the names that fit are listed. */
+  named?: string;
+  /** Fill in `Labels`, which takes reading every image's record. */
+  labels?: boolean;
+  /** What of an image's unpacked layers is shared, by its id; without, `SharedSize` is -1. */
+  shares?: ReadonlyMap<string, DiskShare>;
+}
+
 /**
- * The images, newest first. `named` is `repository` or `repository:tag`: only the names that fit are
- * listed. Throws TsboxError("not-found") for a `before` or `since` image that is not there.
+ * The images, newest first.
+ * Throws TsboxError("not-found") for a `before` or `since` image that is not there.
  */
 export function imageSummaries(
   context: EngineContext,
   filters: Filters,
-  named?: string,
+  { named, labels = false, shares }: ImageListOptions = {},
 ): ImageSummary[] {
-  const images = listImages(context.dataRoot);
-  const users = containerCounts(context.dataRoot);
-  const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])];
+  const { dataRoot } = context;
+  const images = listEntries(dataRoot);
+  const users = containerCounts(dataRoot);
+  const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])]
+    .flatMap(globs);
   return images
-    .filter((image) => isWanted(image, images, filters))
-    .map((image) => summary(image, users.get(image.id) ?? 0))
+    .filter(entryFilter(images, filters, Date.now()))
+    .flatMap((entry) => labels || filters.has("label") ? wholeImage(dataRoot, entry) ?? [] : entry)
+    .filter((image) => !filters.has("label") || hasLabels(filters, labelsOf(image)))
+    .map((image) => summary(image, users.get(image.id), shares?.get(image.id)))
     .flatMap((image) => patterns.length === 0 ? [image] : withNames(image, patterns))
     .sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
+}
+
+function labelsOf(image: ImageEntry | StoredImage): Record<string, string> {
+  return "config" in image ? image.config.labels : {};
 }
 
 function containerCounts(dataRoot: string): Map<string, number> {
@@ -37,7 +62,11 @@ function containerCounts(dataRoot: string): Map<string, number> {
   return counts;
 }
 
-function summary(image: StoredImage, containers: number): ImageSummary {
+function summary(
+  image: ImageEntry | StoredImage,
+  containers: number | undefined,
+  share: DiskShare | undefined,
+): ImageSummary {
   return {
     Id: image.id,
     ParentId: "",
@@ -45,39 +74,53 @@ function summary(image: StoredImage, containers: number): ImageSummary {
     RepoDigests: repoDigests(image),
     Created: Math.floor((Date.parse(image.created) || 0) / 1000),
     Size: image.size,
-    SharedSize: -1,
-    Labels: image.config.labels,
-    Containers: containers,
+    SharedSize: share === undefined ? -1 : share.shared,
+    Labels: labelsOf(image),
+    Containers: containers ?? 0,
   };
 }
 
 /** The image's names as docker shows them: `alpine:latest`. */
-export function repoTags(image: Pick<StoredImage, "names">): string[] {
-  return image.names.map((name) => parseReference(name).familiar);
+export function repoTags(image: Pick<ImageEntry, "names">): string[] {
+  return image.names.map(familiarForm);
 }
 
 /** `alpine@sha256:...`. */
-export function repoDigests(image: Pick<StoredImage, "digests">): string[] {
-  return image.digests.map((text) => parseReference(text).familiar);
+export function repoDigests(image: Pick<ImageEntry, "digests">): string[] {
+  return image.digests.map(familiarForm);
 }
 
-function isWanted(
-  image: StoredImage,
-  images: readonly StoredImage[],
+/**
+ * Which images all filters want but those about labels and references.
+ * @param now milliseconds since the epoch
+ */
+export function entryFilter(
+  images: readonly ImageEntry[],
   filters: Filters,
-): boolean {
+  now: number,
+): (image: ImageEntry) => boolean {
   const dangling = booleanFilter(filters, "dangling");
-  const created = Date.parse(image.created) || 0;
   const timeOf = (text: string) => {
     const other = findImageIn(images, text);
     if (other === undefined) throw noSuchImage(text);
     return Date.parse(other.created) || 0;
   };
-  return (dangling === undefined || dangling === (image.names.length === 0)) &&
-    hasLabels(filters, image.config.labels) &&
-    passes(filters, "before", (text) => created < timeOf(text)) &&
-    passes(filters, "since", (text) => created > timeOf(text)) &&
-    passes(filters, "until", (text) => created < timeFilter(text, Date.now()));
+  const before = filters.get("before")?.map(timeOf);
+  const since = filters.get("since")?.map(timeOf);
+  const until = filters.get("until")?.map((text) => timeFilter(text, now));
+  const byTime = before !== undefined || since !== undefined || until !== undefined;
+  return (image) => {
+    const created = byTime ? Date.parse(image.created) || 0 : 0;
+    return (dangling === undefined || isWantedDangling(image, dangling)) &&
+      (before === undefined || before.some((time) => created < time)) &&
+      (since === undefined || since.some((time) => created > time)) &&
+      (until === undefined || until.some((time) => created < time));
+  };
+}
+
+/** Docker's rule: an image that has only digests is listed by both values of the filter. */
+function isWantedDangling({ names, digests }: ImageEntry, dangling: boolean): boolean {
+  return dangling ? names.length === 0 : names.length + digests.length > 0;
 }
 
 /** Docker's words. */
@@ -96,20 +139,22 @@ function withTag(text: string): string {
 }
 
 /** The image with those of its names that a pattern fits; none when no name is left. */
-function withNames(image: ImageSummary, patterns: readonly string[]): ImageSummary[] {
-  const fits = (name: string) => patterns.some((pattern) => fitsPattern(name, pattern));
+function withNames(image: ImageSummary, patterns: readonly Bun.Glob[]): ImageSummary[] {
+  const fits = (name: string) => {
+    // A pattern without tag fits every tag.
+    const repository = name.replace(/@.*$|:[^/:]*$/, "");
+    return patterns.some((glob) => glob.match(name) || glob.match(repository));
+  };
   const [tags, digests] = [image.RepoTags.filter(fits), image.RepoDigests.filter(fits)];
   if (tags.length + digests.length === 0) return [];
   return [{ ...image, RepoTags: tags, RepoDigests: digests }];
 }
 
-/** As Go's path.Match: `*` stays within a path component. A pattern without tag fits every tag. */
-function fitsPattern(name: string, pattern: string): boolean {
-  const repository = name.replace(/@.*$|:[^/:]*$/, "");
-  return [pattern, familiarOf(pattern)].some((text) => {
-    const glob = new Bun.Glob(text);
-    return glob.match(name) || glob.match(repository);
-  });
+/** As Go's path.Match: `*` stays within a path component, and there are no alternatives in braces. */
+function globs(pattern: string): Bun.Glob[] {
+  return [...new Set([pattern, familiarOf(pattern)])].map((text) =>
+    new Bun.Glob(text.replace(/[{}!]/g, "\\$&").replace(/\*+/g, "*"))
+  );
 }
 
 /** `docker.io/library/alpine` is asked for as `alpine`. */

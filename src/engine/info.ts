@@ -7,7 +7,7 @@ import { chooseDriver } from "../rootless/drivers/choose_driver.ts";
 import { type OwnIdMap, ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";
 import { isAbandoned, listContainers } from "../storage/containers.ts";
-import { listImages } from "../storage/image_index.ts";
+import { listEntries } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
 import type { SystemInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
@@ -27,7 +27,7 @@ export function systemInfo(context: EngineContext): SystemInfo {
     ContainersRunning: running,
     ContainersPaused: 0,
     ContainersStopped: states.length - running,
-    Images: listImages(context.dataRoot).length,
+    Images: listEntries(context.dataRoot).length,
     Driver: driver,
     DriverStatus: [["User ids", idCount(map)]],
     CgroupVersion: existsSync("/sys/fs/cgroup/cgroup.controllers") ? "2" : "1",

@@ -1,7 +1,7 @@
 /** `inspect`: one object of the store in full, by any of its names. */
 import { TsboxError } from "../errors.ts";
 import { findContainer } from "../storage/containers.ts";
-import { findImageIn, listImages } from "../storage/image_index.ts";
+import { findImage, listEntries, wholeImage } from "../storage/image_index.ts";
 import type { EngineContext } from "./context.ts";
 import { noSuchImage } from "./images.ts";
 import { containerInspection } from "./inspect_container.ts";
@@ -23,12 +23,13 @@ export function inspectObject(context: EngineContext, text: string, type: Object
 
 function inspectContainer({ dataRoot }: EngineContext, text: string) {
   const found = findContainer(dataRoot, text);
-  const image = listImages(dataRoot).find(({ id }) => id === found.record.image.id);
+  const entry = listEntries(dataRoot).find(({ id }) => id === found.record.image.id);
+  const image = entry === undefined ? undefined : wholeImage(dataRoot, entry);
   return containerInspection(dataRoot, found, image);
 }
 
 function inspectImage({ dataRoot }: EngineContext, text: string) {
-  const image = findImageIn(listImages(dataRoot), text);
+  const image = findImage(dataRoot, text);
   if (image === undefined) throw noSuchImage(text);
   return imageInspection(dataRoot, image);
 }

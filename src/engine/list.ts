@@ -2,7 +2,7 @@
 import { TsboxError } from "../errors.ts";
 import type { ContainerRecord } from "../storage/container_record.ts";
 import { type ContainerScan, findContainer, isAbandoned } from "../storage/containers.ts";
-import { findImageIn, listImages, type StoredImage } from "../storage/image_index.ts";
+import { findImageIn, type ImageEntry, listEntries } from "../storage/image_index.ts";
 import type { ContainerSummary, PortSummary } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
 import { type Filters, hasLabels, passes } from "./filters.ts";
@@ -49,7 +49,7 @@ export function containerSummaries(
   { all, last, filters }: ListOptions,
 ): ContainerSummary[] {
   checkFilters(filters);
-  const images = listImages(context.dataRoot);
+  const images = listEntries(context.dataRoot);
   const fits = makeFilter(context.dataRoot, images, filters);
   // Asking for a state or an exit code asks for containers that do not run.
   const every = all || last !== undefined || filters.has("status") || filters.has("exited");
@@ -79,7 +79,7 @@ function checkFilters(filters: Filters): void {
 
 function makeFilter(
   dataRoot: string,
-  images: readonly StoredImage[],
+  images: readonly ImageEntry[],
   filters: Filters,
 ): (record: ContainerRecord) => boolean {
   const madeAt = (text: string) => findContainer(dataRoot, text).record.created;
@@ -114,7 +114,7 @@ function matches(text: string, pattern: string): boolean {
 }
 
 /** What image a reference means now. Many containers share a few references, so each is looked up once. */
-function imageMeanings(images: readonly StoredImage[]): (reference: string) => string | undefined {
+function imageMeanings(images: readonly ImageEntry[]): (reference: string) => string | undefined {
   const known = new Map<string, string | undefined>();
   return (reference) => {
     if (!known.has(reference)) known.set(reference, findImageIn(images, reference)?.id);

@@ -6,10 +6,16 @@ import {
   listContainers,
   scanContainers,
 } from "../storage/containers.ts";
-import { type StoredImage, updateImages } from "../storage/image_index.ts";
+import {
+  type ImageEntry,
+  type StoredImage,
+  updateImages,
+  wholeImage,
+} from "../storage/image_index.ts";
 import { detachImageFiles } from "../storage/unused_files.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
+import { noSuchImage } from "./images.ts";
 import {
   type ImageUser,
   planRemoval,
@@ -24,6 +30,9 @@ export interface RemovedImage {
   /** The image's id, then its layers that no other image has, the top one first. */
   deleted: string[];
 }
+
+/** A plan, with the image as it was before. */
+type Removal = RemovalPlan & { image: StoredImage };
 
 /** How long a container that is just being started is waited for, in milliseconds. */
 const START_TIME = 2000;
@@ -48,19 +57,21 @@ export async function removeImage(
   return { untagged: names, deleted: [plan.image.id, ...chainIDs] };
 }
 
-function removeFromIndex(dataRoot: string, text: string, force: boolean): RemovalPlan {
+function removeFromIndex(dataRoot: string, text: string, force: boolean): Removal {
   const users = imageUsers(dataRoot);
-  const made: RemovalPlan[] = [];
+  const made: Removal[] = [];
   updateImages(dataRoot, (images) => {
     const plan = planRemoval(images, users, text, { force });
-    made.push(plan);
+    const image = wholeImage(dataRoot, plan.image);
+    if (image === undefined) throw noSuchImage(text);
+    made.push({ ...plan, image });
     return plan.deletes
-      ? images.filter((image) => image !== plan.image)
-      : images.map((image) => image === plan.image ? withoutNames(plan) : image);
+      ? images.filter((other) => other !== plan.image)
+      : images.map((other) => other === plan.image ? withoutNames(plan) : other);
   });
-  const [plan] = made;
-  if (plan === undefined) throw new Error("updateImages() returned without calling back");
-  return plan;
+  const [removal] = made;
+  if (removal === undefined) throw new Error("updateImages() returned without calling back");
+  return removal;
 }
 
 function imageUsers(dataRoot: string): ImageUser[] {
@@ -75,7 +86,7 @@ function imageUsers(dataRoot: string): ImageUser[] {
  * Whether a `run` that had found the image before it left the index uses it now: then it goes back,
  * without its names. Containers that are just being started do not say yet what they are made of.
  */
-async function isTaken(dataRoot: string, plan: RemovalPlan): Promise<boolean> {
+async function isTaken(dataRoot: string, plan: Removal): Promise<boolean> {
   const deadline = Date.now() + START_TIME;
   const starting = () => !scanContainers(dataRoot).unrecorded.every(isAbandonedDirectory);
   while (starting() && Date.now() < deadline) await Bun.sleep(POLL);
@@ -84,6 +95,6 @@ async function isTaken(dataRoot: string, plan: RemovalPlan): Promise<boolean> {
   return taken;
 }
 
-function withImage(images: StoredImage[], image: StoredImage): StoredImage[] {
+function withImage(images: ImageEntry[], image: StoredImage): ImageEntry[] {
   return images.some(({ id }) => id === image.id) ? images : [...images, image];
 }

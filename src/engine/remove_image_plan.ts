@@ -1,7 +1,7 @@
 /** What `rmi` does, decided by docker's rules. Pure. */
 import { TsboxError } from "../errors.ts";
 import { parseReference } from "../oci/reference.ts";
-import { findImageIn, type StoredImage } from "../storage/image_index.ts";
+import { findImageIn, type ImageEntry } from "../storage/image_index.ts";
 import { noSuchImage, repoDigests, repoTags } from "./images.ts";
 
 /** A container that was made of an image. */
@@ -13,7 +13,7 @@ export interface ImageUser {
 
 /** What is to be taken from an image. */
 export interface RemovalPlan {
-  image: StoredImage;
+  image: ImageEntry;
   /** Canonical names and digests that go, as the index has them. */
   names: string[];
   digests: string[];
@@ -26,7 +26,7 @@ export interface RemovalPlan {
  * Throws TsboxError("not-found"), or ("in-use") in docker's words.
  */
 export function planRemoval(
-  images: readonly StoredImage[],
+  images: readonly ImageEntry[],
   users: readonly ImageUser[],
   text: string,
   { force }: { force: boolean },
@@ -41,7 +41,7 @@ export function planRemoval(
 }
 
 /** The canonical name or digest the user typed; undefined for an id. */
-function namedBy(image: StoredImage, text: string): string | undefined {
+function namedBy(image: ImageEntry, text: string): string | undefined {
   try {
     const reference = parseReference(text);
     const name = reference.digest === undefined
@@ -53,7 +53,7 @@ function namedBy(image: StoredImage, text: string): string | undefined {
   }
 }
 
-function planById(image: StoredImage, users: readonly ImageUser[], force: boolean): RemovalPlan {
+function planById(image: ImageEntry, users: readonly ImageUser[], force: boolean): RemovalPlan {
   const repositories = new Set([...image.names, ...image.digests].map(repositoryOf));
   if (repositories.size > 1 && !force) {
     throw conflict(image, "must be forced", "image is referenced in multiple repositories");
@@ -72,7 +72,7 @@ function planById(image: StoredImage, users: readonly ImageUser[], force: boolea
 }
 
 function planByName(
-  image: StoredImage,
+  image: ImageEntry,
   users: readonly ImageUser[],
   named: string,
   text: string,
@@ -106,15 +106,16 @@ function short(id: string): string {
   return id.replace(/^sha256:/, "").slice(0, 12);
 }
 
-function conflict(image: StoredImage, force: string, reason: string): TsboxError {
+function conflict(image: ImageEntry, force: string, reason: string): TsboxError {
   return new TsboxError(
     "in-use",
     `conflict: unable to delete ${short(image.id)} (${force}) - ${reason}`,
   );
 }
 
-/** What the image is called once the plan is done. */
-export function withoutNames({ image, names, digests }: RemovalPlan): StoredImage {
+/** The image by what it is called once the plan is done. */
+export function withoutNames<T extends ImageEntry>(plan: RemovalPlan & { image: T }): T {
+  const { image, names, digests } = plan;
   return {
     ...image,
     names: image.names.filter((name) => !names.includes(name)),

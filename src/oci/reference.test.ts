@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { digestOf } from "./digest.ts";
-import { parseReference, withDigest } from "./reference.ts";
+import { familiarForm, parseReference, withDigest } from "./reference.ts";
 
 const DIGEST = digestOf(new Uint8Array());
 
@@ -96,4 +96,15 @@ test("digests are checked", () => {
 
 test("a reference can be pinned to a digest", () => {
   expect(withDigest(parseReference("a:1"), DIGEST).canonical).toBe(`docker.io/library/a@${DIGEST}`);
+});
+
+test("the short form of a stored name is the one that the grammar gives", () => {
+  const texts =
+    "a a:1 x/a library/x/a x/library/a:1 docker.io/localhost/a docker.io/h.example/a:2 " +
+    "docker.io/library/h.example/a localhost/a localhost:5000/a h.example/x/a:1 [::1]:5000/x/a:1 " +
+    `a@sha256:${"a".repeat(64)} x/y@sha256:${"b".repeat(64)} h:1/x@sha256:${"c".repeat(64)}`;
+  for (const text of texts.split(" ")) {
+    const { canonical, familiar } = parseReference(text);
+    expect(familiarForm(canonical)).toBe(familiar);
+  }
 });

@@ -144,3 +144,18 @@ function familiarNameOf(registry: string, repository: string): string {
   const means = (text: string) => splitRegistry(text).join("/") === full;
   return [short, repository].find(means) ?? full;
 }
+
+/**
+ * What docker shows for a name that the store has in full (`docker.io/library/alpine:latest` is
+ * `alpine:latest`), without reading it anew: lists have thousands.
+ */
+export function familiarForm(canonical: string): string {
+  const hub = `${DEFAULT_REGISTRY}/`;
+  if (!canonical.startsWith(hub)) return canonical;
+  const path = canonical.slice(hub.length);
+  const slash = path.indexOf("/");
+  const first = path.slice(0, Math.max(slash, 0));
+  // Only official images have two components of which the first can be left out.
+  if (first === "library" && path.indexOf("/", slash + 1) < 0) return path.slice(slash + 1);
+  return slash < 0 || /[.:A-Z]/.test(first) || first === "localhost" ? canonical : path;
+}

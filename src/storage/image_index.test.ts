@@ -1,14 +1,25 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { parseReference } from "../oci/reference.ts";
 import {
   findImage,
   findImageIn,
+  listEntries,
   listImages,
   type StoredImage,
   updateImages,
+  wholeImage,
 } from "./image_index.ts";
+import { entryOf } from "./image_record.ts";
 import { openStore } from "./layout.ts";
 
 let root = "";
@@ -144,12 +155,66 @@ test("changes made by several processes at once are all kept", async () => {
   const script = `
     import { updateImages } from ${JSON.stringify(`${import.meta.dir}/image_index.ts`)};
     const [root, who] = process.argv.slice(-2);
-    for (let i = 0; i < 20; i++) updateImages(root, (old) => [...old, { id: who + i }]);
+    const id = (i) => "sha256:" + (who + i.toString(16)).padEnd(64, "0");
+    const rest = { names: [], digests: [], config: {}, chainIDs: [] };
+    for (let i = 0; i < 20; i++) updateImages(root, (old) => [...old, { id: id(i), ...rest }]);
   `;
   writeFileSync(`${root}/writer.ts`, script);
   const writers = ["a", "b", "c"].map((who) =>
     Bun.spawn([process.execPath, `${root}/writer.ts`, root, who], { stderr: "inherit" })
   );
   for (const writer of writers) expect(await writer.exited).toBe(0);
-  expect(JSON.parse(readFileSync(`${root}/images.json`, "utf8")).images).toHaveLength(60);
+  expect(listImages(root)).toHaveLength(60);
+});
+
+test("what is not a name of an image is in a file of its own, which goes with the image", () => {
+  const [a, b] = [image("aa", ["docker.io/library/a:1"]), image("bb", [])];
+  add(a, b);
+  expect(readFileSync(`${root}/images.json`, "utf8")).not.toContain("architecture");
+  expect(listImages(root)).toEqual([a, b]);
+  expect(listEntries(root)[0]).toEqual({
+    id: a.id,
+    names: a.names,
+    digests: [],
+    created: "",
+    size: 0,
+  });
+  updateImages(root, (old) => old.filter(({ id }) => id !== a.id));
+  expect(readdirSync(`${root}/images`)).toEqual([`${b.id.slice(7)}.json`]);
+});
+
+test("a change of names alone leaves the record as it is", () => {
+  add(image("aa", []));
+  const path = `${root}/images/${"aa".padEnd(64, "0")}.json`;
+  const before = statSync(path).ino;
+  updateImages(root, (old) => old.map((entry) => ({ ...entry, names: ["localhost/x:1"] })));
+  expect(findImage(root, "localhost/x:1")?.config.architecture).toBe("amd64");
+  expect(statSync(path).ino).toBe(before);
+});
+
+test("an index of version 1, which has the images whole, is read and carried over", () => {
+  const old = image("aa", ["docker.io/library/a:1"]);
+  writeFileSync(`${root}/images.json`, JSON.stringify({ version: 1, images: [old] }));
+  expect(findImage(root, "a:1")).toEqual(old);
+  add(image("bb", []));
+  expect(readFileSync(`${root}/images.json`, "utf8")).toStartWith('{"version":2,');
+  expect(findImage(root, "a:1")).toEqual(old);
+});
+
+test("a record that a killed writer left is swept, one that is missing is named", () => {
+  add(image("aa", []));
+  writeFileSync(`${root}/images/${"c".repeat(64)}.json.new`, "{");
+  writeFileSync(`${root}/images/${"c".repeat(64)}.json`, "{}");
+  add(image("bb", []));
+  expect(readdirSync(`${root}/images`)).toHaveLength(2);
+  rmSync(`${root}/images/${"aa".padEnd(64, "0")}.json`);
+  expect(() => findImage(root, "aa")).toThrow("it is not there");
+  writeFileSync(`${root}/images/${"aa".padEnd(64, "0")}.json`, "[]");
+  expect(() => listImages(root)).toThrow("not an image's record");
+});
+
+test("an image that is removed between the reading of index and record is not there", () => {
+  const gone = image("aa", []);
+  add(image("bb", []));
+  expect(wholeImage(root, entryOf(gone))).toBeUndefined();
 });

@@ -1,64 +1,39 @@
 /**
- * The image index: what every image is called and what `run` needs of it, in one small JSON file.
+ * The image index: what every image is called, in one small JSON file; the rest is in a record for each image.
  *
  * Read on the path of every `run`, so one read and one parse; replaced as a whole by rename(2) under a lock.
  */
 import { ERRNO } from "../ffi/errno.ts";
 import { isErrno, readText } from "../ffi/quick_files.ts";
 import { parseReference } from "../oci/reference.ts";
-import type { ImageConfig } from "../oci/image_config.ts";
-import type { Platform } from "../oci/platform.ts";
 import { messageOf, TsboxError } from "../errors.ts";
+import {
+  entryOf,
+  type ImageEntry,
+  isWhole,
+  missingRecord,
+  readImage,
+  type StoredImage,
+  sweepRecords,
+  writeImages,
+} from "./image_record.ts";
 import { storePaths } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { replaceFile } from "./replace_file.ts";
 
-/** A layer as the manifest and the config name it. */
-export interface StoredLayer {
-  /** Of the blob as received. */
-  digest: string;
-  /** Of the uncompressed tar. */
-  diffID: string;
-  mediaType: string;
-  /** Bytes as received. */
-  size: number;
-}
-
-/** An image whose layers are all unpacked. */
-export interface StoredImage {
-  /** Digest of the config, `sha256:...`. */
-  id: string;
-  manifestDigest: string;
-  /** Of the index or manifest list the manifest was chosen from. */
-  indexDigest?: string;
-  /** Canonical `registry/repository:tag`; an image without any is dangling. */
-  names: string[];
-  /** `registry/repository@sha256:...`: what was asked for, so the index when there is one. */
-  digests: string[];
-  /** RFC 3339; empty when the config does not say. */
-  created: string;
-  /** Bytes of all layers, unpacked. */
-  size: number;
-  platform: Platform;
-  /** Without its history, which is long: that is in the config's blob. */
-  config: ImageConfig;
-  /** Names of its unpacked layers, base first. */
-  chainIDs: string[];
-  /** Some owners could not be set, because only one id was mapped when it was unpacked. */
-  ownersLost: boolean;
-  layers: StoredLayer[];
-}
+export type { ImageEntry, StoredImage, StoredLayer } from "./image_record.ts";
 
 interface IndexFile {
-  version: 1;
-  images: StoredImage[];
+  /** Version 1 had the images whole in it; it is read, and gone with the first change. */
+  version: 1 | 2;
+  images: ImageEntry[];
 }
 
 /**
- * All images, in the order they came.
+ * All images as the index has them, in the order they came: one read, however many they are.
  * @throws TsboxError "corrupt" when the index cannot be read, "unsupported" when a newer tsbox wrote it
  */
-export function listImages(dataRoot: string): StoredImage[] {
+export function listEntries(dataRoot: string): ImageEntry[] {
   const path = storePaths(dataRoot).images;
   let text: string;
   try {
@@ -70,7 +45,35 @@ export function listImages(dataRoot: string): StoredImage[] {
   return decode(path, text);
 }
 
-function decode(path: string, text: string): StoredImage[] {
+/**
+ * All images, whole, in the order they came: a read for each of them.
+ * @throws TsboxError as {@link listEntries}, and "corrupt" when the record of an image is missing
+ */
+export function listImages(dataRoot: string): StoredImage[] {
+  const images: StoredImage[] = [];
+  for (const entry of listEntries(dataRoot)) {
+    const image = wholeImage(dataRoot, entry);
+    if (image !== undefined) images.push(image);
+  }
+  return images;
+}
+
+/**
+ * The whole image of an entry that was read before; undefined when it was removed meanwhile.
+ * @throws TsboxError "corrupt" when the index has the image, but there is no record of it
+ */
+export function wholeImage(dataRoot: string, entry: ImageEntry): StoredImage | undefined {
+  const image = readImage(dataRoot, entry);
+  if (image !== undefined) return image;
+  // A record outlives its entry: without one, the entry is gone, or it was lost and came again.
+  const now = listEntries(dataRoot).find(({ id }) => id === entry.id);
+  if (now === undefined) return undefined;
+  const again = readImage(dataRoot, now);
+  if (again === undefined) throw missingRecord(dataRoot, entry.id);
+  return again;
+}
+
+function decode(path: string, text: string): ImageEntry[] {
   let file: unknown;
   try {
     file = JSON.parse(text);
@@ -89,21 +92,26 @@ function decode(path: string, text: string): StoredImage[] {
 /** We alone write this file, whole: its version vouches for the shape of its images. */
 function isIndexFile(value: unknown): value is IndexFile {
   return typeof value === "object" && value !== null && "version" in value &&
-    value.version === 1 && "images" in value && Array.isArray(value.images);
+    (value.version === 1 || value.version === 2) && "images" in value &&
+    Array.isArray(value.images);
 }
 
 /**
- * Changes the index: `change` gets the images as they are and returns them as they shall be.
+ * Changes the index: `change` gets the images as they are and returns them as they shall be; a new image,
+ * and one of which more changes than an entry says, whole.
  * What it does is durable when this returns; of two at once, one waits.
  */
 export function updateImages(
   dataRoot: string,
-  change: (images: StoredImage[]) => StoredImage[],
+  change: (images: ImageEntry[]) => (ImageEntry | StoredImage)[],
 ): void {
   const { images, imagesLock } = storePaths(dataRoot);
   withLock(imagesLock, () => {
-    const file: IndexFile = { version: 1, images: change(listImages(dataRoot)) };
+    const after = change(listEntries(dataRoot));
+    writeImages(dataRoot, after.filter(isWhole));
+    const file: IndexFile = { version: 2, images: after.map(entryOf) };
     replaceFile(images, `${JSON.stringify(file)}\n`);
+    sweepRecords(dataRoot, after);
   });
 }
 
@@ -112,11 +120,15 @@ export function updateImages(
  * @throws TsboxError "invalid-argument" when `text` can be none of these, or begins several ids
  */
 export function findImage(dataRoot: string, text: string): StoredImage | undefined {
-  return findImageIn(listImages(dataRoot), text);
+  const entry = findImageIn(listEntries(dataRoot), text);
+  return entry === undefined ? undefined : wholeImage(dataRoot, entry);
 }
 
 /** {@link findImage} in a list that was read before. Pure. */
-export function findImageIn(images: readonly StoredImage[], text: string): StoredImage | undefined {
+export function findImageIn<T extends ImageEntry>(
+  images: readonly T[],
+  text: string,
+): T | undefined {
   if (text.startsWith("sha256:")) return byIdPrefix(images, text);
   const hit = byPlainName(images, text);
   if (hit !== undefined) return hit;
@@ -128,7 +140,7 @@ export function findImageIn(images: readonly StoredImage[], text: string): Store
  * Puts in front and behind what docker leaves out. What the names of images contain was checked when they
  * were stored: a text that becomes one of them needs no check, and most runs need no parser.
  */
-function byPlainName(images: readonly StoredImage[], text: string): StoredImage | undefined {
+function byPlainName<T extends ImageEntry>(images: readonly T[], text: string): T | undefined {
   const slash = text.indexOf("/");
   const registry = text.slice(0, Math.max(slash, 0));
   const hasRegistry = registry === "localhost" || registry.includes(".") || registry.includes(":");
@@ -138,7 +150,7 @@ function byPlainName(images: readonly StoredImage[], text: string): StoredImage 
   return undefined;
 }
 
-function byName(images: readonly StoredImage[], text: string): StoredImage | undefined {
+function byName<T extends ImageEntry>(images: readonly T[], text: string): T | undefined {
   const reference = parseReference(text);
   if (reference.digest === undefined) {
     return images.find((image) => image.names.includes(reference.canonical));
@@ -147,7 +159,7 @@ function byName(images: readonly StoredImage[], text: string): StoredImage | und
   return images.find((image) => image.digests.includes(wanted));
 }
 
-function byIdPrefix(images: readonly StoredImage[], text: string): StoredImage | undefined {
+function byIdPrefix<T extends ImageEntry>(images: readonly T[], text: string): T | undefined {
   if (!/^(sha256:)?[0-9a-f]{1,64}$/.test(text)) return undefined;
   const prefix = text.startsWith("sha256:") ? text : `sha256:${text}`;
   const hits = images.filter((image) => image.id.startsWith(prefix));

@@ -9,7 +9,10 @@ export interface StorePaths {
   /** Downloads that were cut, and the locks of blobs being downloaded. */
   partial: string;
   layers: string;
+  /** The image index. */
   images: string;
+  /** A file for each image. */
+  imageRecords: string;
   imagesLock: string;
   layersLock: string;
   containers: string;
@@ -26,6 +29,7 @@ export function storePaths(dataRoot: string): StorePaths {
     partial: `${dataRoot}/blobs/partial`,
     layers: `${dataRoot}/layers`,
     images: `${dataRoot}/images.json`,
+    imageRecords: `${dataRoot}/images`,
     imagesLock: `${dataRoot}/images.lock`,
     layersLock: `${dataRoot}/layers.lock`,
     containers: `${dataRoot}/containers`,

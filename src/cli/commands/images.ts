@@ -1,7 +1,7 @@
 import type { ImageSummary } from "../../engine/api_types.ts";
 import { parseFilters } from "../../engine/filters.ts";
 import { IMAGE_FILTERS, imageSummaries } from "../../engine/images.ts";
-import { ago, goTime, humanSize } from "../../engine/units.ts";
+import { goTime, humanDuration, humanSize } from "../../engine/units.ts";
 import type { Command } from "../command.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
 import { printFormatted } from "../format/print_formatted.ts";
@@ -48,40 +48,59 @@ export const command: Command = {
       { name: "tree", help: "", unsupported: true },
     ],
   },
-  run: (line, io, context) => {
+  run: async (line, io, context) => {
     const { flags, args } = line;
     const filters = parseFilters(flags.all("filter"), IMAGE_FILTERS);
-    const images = imageSummaries(context, filters, args[0]);
     const options = { digests: flags.on("digests"), full: flags.on("no-trunc") };
     const output = outputOptions(line);
+    const images = imageSummaries(context, filters, {
+      ...(args[0] !== undefined && { named: args[0] }),
+      ...(needsShares(output.format) && { shares: await readShares(context.dataRoot) }),
+    });
     const withDigest = options.digests || Boolean(output.format?.includes(".Digest"));
     const rows = images.flatMap((image) => imageRows(image, { ...options, digests: withDigest }));
     const shown = output.quiet ? uniqueIds(rows) : rows;
     printFormatted(io, formatRows(shown, layout(options.digests), output));
-    return Promise.resolve(0);
+    return 0;
   },
 };
 
+/** Only who asks for them waits for these sizes: they take a look at every layer. */
+function needsShares(format: string | undefined): boolean {
+  return format !== undefined && /SharedSize|UniqueSize|\bjson\b/.test(format);
+}
+
+async function readShares(dataRoot: string) {
+  const { layerShares, readImageParts } = await import("../../engine/image_sizes.ts");
+  return layerShares(readImageParts(dataRoot));
+}
+
 /** An image with three names is one image. */
 function uniqueIds(rows: readonly Row[]): Row[] {
-  return rows.filter((row, i) => rows.findIndex((other) => other["ID"] === row["ID"]) === i);
+  return [...new Map(rows.map((row) => [row["ID"], row])).values()];
 }
 
 /** A row for each name; with digests, for each name and digest of a repository. */
 function imageRows(image: ImageSummary, options: { digests: boolean; full: boolean }): Row[] {
-  const digests = image.RepoDigests.map((text) => splitLast(text, "@"));
   const tags = image.RepoTags.map((text) => splitLast(text, ":"));
-  const named = tags.flatMap(([repository, tag]) => {
-    const own = digests.filter(([name]) => name === repository).map(([, digest]) => digest);
-    const shown = options.digests && own.length > 0 ? own : [NONE];
-    return shown.map((digest) => ({ repository, tag, digest }));
+  const names = tags.flatMap(([repository, tag]) => {
+    const own = options.digests ? digestsOf(image, repository) : [];
+    return own.length === 0
+      ? { repository, tag, digest: NONE }
+      : own.map((digest) => ({ repository, tag, digest }));
   });
-  const tagged = new Set(tags.map(([repository]) => repository));
-  const untagged = digests.filter(([name]) => !tagged.has(name))
-    .map(([repository, digest]) => ({ repository, tag: NONE, digest }));
-  const all = [...named, ...untagged];
-  const names = all.length > 0 ? all : [{ repository: NONE, tag: NONE, digest: NONE }];
+  for (const text of image.RepoDigests) {
+    if (tags.some(([repository]) => text.startsWith(`${repository}@`))) continue;
+    const [repository, digest] = splitLast(text, "@");
+    names.push({ repository, tag: NONE, digest });
+  }
+  if (names.length === 0) names.push({ repository: NONE, tag: NONE, digest: NONE });
   return names.map((name) => imageRow(image, name, options.full));
+}
+
+function digestsOf(image: ImageSummary, repository: string): string[] {
+  return image.RepoDigests.filter((text) => text.startsWith(`${repository}@`))
+    .map((text) => text.slice(repository.length + 1));
 }
 
 function splitLast(text: string, separator: string): [string, string] {
@@ -94,18 +113,23 @@ function imageRow(
   { repository, tag, digest }: { repository: string; tag: string; digest: string },
   full: boolean,
 ): Row {
-  const created = new Date(image.Created * 1000).toISOString();
+  const { Created, Size, SharedSize } = image;
+  const size = humanSize(Size);
+  const isShareKnown = SharedSize >= 0;
   return {
     Containers: String(image.Containers),
-    CreatedAt: image.Created === 0 ? "N/A" : goTime(created),
-    CreatedSince: ago(created, Date.now()),
+    // A getter: few lists show it, and a thousand of these times take a millisecond.
+    get CreatedAt() {
+      return Created === 0 ? "N/A" : goTime(new Date(Created * 1000).toISOString());
+    },
+    CreatedSince: Created === 0 ? "N/A" : `${humanDuration(Date.now() - Created * 1000)} ago`,
     Digest: digest,
     ID: shownId(image.Id, full),
     Repository: repository,
-    SharedSize: "N/A",
-    Size: humanSize(image.Size),
+    SharedSize: isShareKnown ? humanSize(SharedSize) : "N/A",
+    Size: size,
     Tag: tag,
-    UniqueSize: "N/A",
-    VirtualSize: humanSize(image.Size),
+    UniqueSize: isShareKnown ? humanSize(Size - SharedSize) : "N/A",
+    VirtualSize: size,
   };
 }

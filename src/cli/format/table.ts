@@ -7,20 +7,24 @@ export function alignTable(lines: readonly string[]): string {
   const rows = lines.map((line) => line.split("\t"));
   const widths: number[] = [];
   for (const row of rows) {
-    row.slice(0, -1).forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? LEAST, width(cell) + GAP);
-    });
+    for (let i = 0; i < row.length - 1; i++) {
+      widths[i] = Math.max(widths[i] ?? LEAST, width(row[i] ?? "") + GAP);
+    }
   }
-  return rows.map((row) => row.map((cell, i) => padded(cell, row, i, widths)).join("") + "\n")
-    .join("");
+  let text = "";
+  for (const row of rows) {
+    const last = row.length - 1;
+    for (let i = 0; i < last; i++) text += padded(row[i] ?? "", widths[i] ?? LEAST);
+    text += `${row[last] ?? ""}\n`;
+  }
+  return text;
 }
 
-function padded(cell: string, row: readonly string[], i: number, widths: readonly number[]) {
-  if (i === row.length - 1) return cell;
-  return cell + " ".repeat((widths[i] ?? LEAST) - width(cell));
+function padded(cell: string, wanted: number): string {
+  return cell.padEnd(wanted + cell.length - width(cell));
 }
 
 /** In code points: what docker counts. */
 function width(text: string): number {
-  return [...text].length;
+  return /[\ud800-\udbff]/.test(text) ? [...text].length : text.length;
 }

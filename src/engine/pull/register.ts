@@ -1,7 +1,7 @@
 /** Puts a pulled image into the index, under the name it was asked for. */
 import type { Reference } from "../../oci/reference.ts";
 import { storeBlob, syncNames } from "../../storage/content_store.ts";
-import { type StoredImage, updateImages } from "../../storage/image_index.ts";
+import { type ImageEntry, type StoredImage, updateImages } from "../../storage/image_index.ts";
 import { chainIDs, type LayerRecord } from "../../storage/layers.ts";
 import type { RemoteImage } from "./resolve.ts";
 
@@ -66,9 +66,9 @@ function describe(
 }
 
 function isNamed(
-  known: StoredImage | undefined,
+  known: ImageEntry | undefined,
   reference: Reference,
-  image: StoredImage,
+  image: ImageEntry,
 ): boolean {
   if (known === undefined) return false;
   const [digest = ""] = image.digests;
@@ -78,7 +78,7 @@ function isNamed(
 }
 
 /** One image can have come by several names and in several indexes; it keeps them all. */
-function merged(known: StoredImage, image: StoredImage): StoredImage {
+function merged(known: ImageEntry, image: StoredImage): StoredImage {
   return {
     ...image,
     names: [...new Set([...known.names, ...image.names])],
@@ -87,7 +87,7 @@ function merged(known: StoredImage, image: StoredImage): StoredImage {
 }
 
 /** A name means one image; the one that had it before may be dangling now. */
-function without(image: StoredImage, names: readonly string[]): StoredImage {
+function without(image: ImageEntry, names: readonly string[]): ImageEntry {
   if (!image.names.some((name) => names.includes(name))) return image;
   return { ...image, names: image.names.filter((name) => !names.includes(name)) };
 }
