@@ -2,23 +2,18 @@
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
-import { ownIdMap } from "../rootless/subids.ts";
-import { openUserNamespace, type UserNamespace } from "../rootless/user_namespace.ts";
+import type { UserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import type { StoredImage } from "../storage/image_index.ts";
-import { chainIDs, type LayerRecord } from "../storage/layers.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import type { EngineContext } from "./context.ts";
+import { ownNamespace } from "./own_namespace.ts";
 import type { PullEvent } from "./pull_events.ts";
-import { inParallel } from "./pull/in_parallel.ts";
-import { provideLayer } from "./pull/layer.ts";
+import { layerWorkers, provideLayers } from "./pull/layers.ts";
 import { unpackLimits } from "./pull/limits.ts";
 import { registerImage } from "./pull/register.ts";
-import { type RemoteImage, resolveImage } from "./pull/resolve.ts";
-import type { PullWork, WantedLayer } from "./pull/work.ts";
-import { ensureRuntimeDir } from "./runtime_dir.ts";
-import { WorkerPool } from "./worker_pool.ts";
+import { resolveImage } from "./pull/resolve.ts";
 import { sweepStore } from "./sweep.ts";
 
 export type { PullEvent } from "./pull_events.ts";
@@ -32,9 +27,6 @@ export interface PullOptions {
   signal?: AbortSignal;
   onEvent?: (event: PullEvent) => void;
 }
-
-/** Docker's default for layers at a time; as many workers at most, and no more than processors. */
-const PARALLEL_LAYERS = 3;
 
 /**
  * Pulls `text` and returns the image as the store has it then.
@@ -51,7 +43,7 @@ export async function pullImage(
   const reference = parseReference(text);
   const { layersLock } = openStore(context.dataRoot);
   const signal = options.signal ?? new AbortController().signal;
-  const userns = namespaceOpener(context);
+  const userns = ownNamespace(context);
   // What is unpacked but not in the index yet must not be taken for unneeded.
   const lock = await lockFileSoon(layersLock, "shared", { signal });
   try {
@@ -77,15 +69,10 @@ async function pull(
   const remote = await resolveImage(client, reference, wanted, isAsked, signal);
   const { tag = reference.digest ?? "latest", familiarName: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
-  const workers = new WorkerPool(
-    userns,
-    self,
-    Math.min(PARALLEL_LAYERS, navigator.hardwareConcurrency),
-  );
+  const workers = layerWorkers(userns, self);
   const records = await provideLayers(remote, {
     dataRoot,
-    reference,
-    client,
+    source: { kind: "registry", reference, client },
     userns,
     self,
     workers,
@@ -101,33 +88,4 @@ async function pull(
 
 function registryClient({ home, dockerConfigDir, env, build }: EngineContext): RegistryClient {
   return new RegistryClient({ home, dockerConfigDir, env, userAgent: `tsbox/${build.version}` });
-}
-
-function namespaceOpener(context: EngineContext): () => UserNamespace {
-  let opened: UserNamespace | undefined;
-  return () => {
-    const { uid, gid, env, runtimeDir } = context;
-    if (opened !== undefined) return opened;
-    ensureRuntimeDir(runtimeDir, uid);
-    const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
-    return opened = openUserNamespace(map, runtimeDir);
-  };
-}
-
-/** Unpacks all layers, each once; the first that fails ends the others. */
-async function provideLayers(remote: RemoteImage, work: PullWork): Promise<LayerRecord[]> {
-  const { manifest, config } = remote;
-  const chain = chainIDs(config.diffIds);
-  const layers = manifest.layers.flatMap((descriptor, i): WantedLayer[] => {
-    const [diffID, chainID] = [config.diffIds[i], chain[i]];
-    if (diffID === undefined || chainID === undefined) return [];
-    return [{ descriptor, diffID, chainID, isBase: i === 0 }];
-  });
-  for (const { descriptor } of layers) work.onLayer(descriptor.digest, { state: "waiting" });
-  return await inParallel(
-    layers,
-    PARALLEL_LAYERS,
-    work.signal,
-    (layer, signal) => provideLayer(layer, { ...work, signal }),
-  );
 }

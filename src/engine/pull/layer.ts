@@ -1,4 +1,4 @@
-/** One layer of a pull: from "not here" to an unpacked directory with its final name. */
+/** One layer of an image: from "not here" to an unpacked directory with its final name. */
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import type { Digest } from "../../oci/digest.ts";
 import { throwIfCancelled } from "../../registry/retry.ts";
@@ -11,7 +11,7 @@ import { removeTrees } from "../worker.ts";
 import { downloadBlob } from "./download.ts";
 import { LayerEvents } from "./layer_events.ts";
 import { Unpacking } from "./unpacking.ts";
-import type { PullWork, WantedLayer } from "./work.ts";
+import type { LayerWork, RegistrySource, WantedLayer } from "./work.ts";
 
 /** A download that must not be gone on with: its bytes are to blame. */
 const GUILTY = new Set(["corrupt", "limit-exceeded", "unsupported"]);
@@ -21,7 +21,7 @@ const GUILTY = new Set(["corrupt", "limit-exceeded", "unsupported"]);
  * and the other waits.
  * @throws TsboxError; what was downloaded stays, for the next pull to go on with
  */
-export async function provideLayer(layer: WantedLayer, work: PullWork): Promise<LayerRecord> {
+export async function provideLayer(layer: WantedLayer, work: LayerWork): Promise<LayerRecord> {
   const events = new LayerEvents(layer.descriptor, work.onLayer);
   const { dataRoot, signal } = work;
   const found = existing(layer, work, events);
@@ -39,7 +39,7 @@ export async function provideLayer(layer: WantedLayer, work: PullWork): Promise<
 
 function existing(
   { chainID }: WantedLayer,
-  { dataRoot }: PullWork,
+  { dataRoot }: LayerWork,
   events: LayerEvents,
 ): LayerRecord | undefined {
   if (!hasLayer(dataRoot, chainID)) return undefined;
@@ -47,7 +47,11 @@ function existing(
   return readLayerRecord(dataRoot, chainID);
 }
 
-async function make(layer: WantedLayer, work: PullWork, events: LayerEvents): Promise<LayerRecord> {
+async function make(
+  layer: WantedLayer,
+  work: LayerWork,
+  events: LayerEvents,
+): Promise<LayerRecord> {
   const place = temporaryPlace(work.dataRoot, "layer");
   try {
     const record = await fetchAndUnpack(layer, work, place.path, events);
@@ -74,21 +78,22 @@ function giveName(path: string, name: string): void {
 
 async function fetchAndUnpack(
   layer: WantedLayer,
-  work: PullWork,
+  work: LayerWork,
   target: string,
   events: LayerEvents,
 ): Promise<LayerRecord> {
   const { digest, size } = layer.descriptor;
   const { dataRoot, signal } = work;
-  if (hasBlob(dataRoot, digest)) {
+  const source = sourceOf(work, digest);
+  if (source.kind === "file") {
     events.downloaded();
-    const unpacking = new Unpacking(layer, work, blobPath(dataRoot, digest), target, events);
+    const unpacking = new Unpacking(layer, work, source.path, target, events);
     return await guarded(unpacking, signal, () => unpacking.finish(size));
   }
   const path = partialPath(dataRoot, digest);
   const resumed = sizeOf(path) > 0;
   try {
-    return await downloadAndUnpack(layer, work, path, target, events);
+    return await downloadAndUnpack(layer, work, source, path, target, events);
   } catch (error) {
     if (!isGuilty(error)) throw error;
     rmSync(path, { force: true });
@@ -96,7 +101,16 @@ async function fetchAndUnpack(
   }
   // What an earlier try had left may be the reason: a crash can leave holes. Once more, from nothing.
   await removeTrees([target], work.userns(), work.self);
-  return await downloadAndUnpack(layer, work, path, target, events);
+  return await downloadAndUnpack(layer, work, source, path, target, events);
+}
+
+/** The whole blob where there is one, else who can be asked for it. */
+function sourceOf(
+  { dataRoot, source }: LayerWork,
+  digest: Digest,
+): { kind: "file"; path: string } | RegistrySource {
+  if (hasBlob(dataRoot, digest)) return { kind: "file", path: blobPath(dataRoot, digest) };
+  return source.kind === "files" ? { kind: "file", path: source.pathOf(digest) } : source;
 }
 
 function isGuilty(error: unknown): boolean {
@@ -109,12 +123,13 @@ function sizeOf(path: string): number {
 
 async function downloadAndUnpack(
   layer: WantedLayer,
-  work: PullWork,
+  work: LayerWork,
+  { client, reference }: RegistrySource,
   path: string,
   target: string,
   events: LayerEvents,
 ): Promise<LayerRecord> {
-  const { client, reference, signal } = work;
+  const { signal } = work;
   const { descriptor } = layer;
   // The worker opens it at once.
   closeSync(openSync(path, "a", 0o600));

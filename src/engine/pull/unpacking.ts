@@ -3,7 +3,7 @@ import { isLayerRecord, type LayerRecord } from "../../storage/layers.ts";
 import { TsboxError } from "../../errors.ts";
 import type { RunningJob } from "../worker_process.ts";
 import type { LayerEvents } from "./layer_events.ts";
-import type { PullWork, WantedLayer } from "./work.ts";
+import type { LayerWork, WantedLayer } from "./work.ts";
 
 /** Milliseconds between two tries to tell a worker something while its pipe is full. */
 const TELL_AGAIN = 5;
@@ -26,7 +26,7 @@ export class Unpacking {
    */
   constructor(
     { diffID, isBase }: WantedLayer,
-    { limits, userns, workers }: PullWork,
+    { limits, userns, workers }: LayerWork,
     blob: string,
     target: string,
     events: LayerEvents,

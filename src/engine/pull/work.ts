@@ -1,4 +1,4 @@
-/** What a pull has to do. Pure. */
+/** What is to be done for the layers of an image. Pure. */
 import type { Digest } from "../../oci/digest.ts";
 import type { LayerDescriptor } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
@@ -17,11 +17,23 @@ export interface WantedLayer {
   isBase: boolean;
 }
 
-/** What all layers of a pull have in common. */
-export interface PullWork {
-  dataRoot: string;
+/** An image of a registry. */
+export interface RegistrySource {
+  kind: "registry";
   reference: Reference;
   client: RegistryClient;
+}
+
+/** Where the bytes of layers come from that the store does not have. */
+export type LayerSource =
+  | RegistrySource
+  /** Complete files of ours, whose digests were checked. */
+  | { kind: "files"; pathOf: (digest: Digest) => string };
+
+/** What all layers of a pull have in common, or of an archive that is loaded. */
+export interface LayerWork {
+  dataRoot: string;
+  source: LayerSource;
   /** Opened when the first layer is to be unpacked. */
   userns: () => UserNamespace;
   self: SelfCommand;
