@@ -54,6 +54,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/save.ts").then((module) => module.command),
   },
   {
+    paths: ["login"],
+    summary: "Authenticate to a registry",
+    load: () => import("./commands/login.ts").then((module) => module.command),
+  },
+  {
+    paths: ["logout"],
+    summary: "Log out from a registry",
+    load: () => import("./commands/logout.ts").then((module) => module.command),
+  },
+  {
     paths: ["info", "system info"],
     summary: "Display system-wide information",
     load: () => import("./commands/info.ts").then((module) => module.command),

@@ -1,8 +1,9 @@
-/** Holding the user's terminal in raw mode, and giving it back whatever happens. */
+/** Holding the user's terminal in another mode, and giving it back whatever happens. */
 import {
   isInBackground,
   rawMode,
   setTerminalMode,
+  silentMode,
   type TerminalMode,
   terminalMode,
 } from "../ffi/terminal.ts";
@@ -26,16 +27,26 @@ function apply(fd: number, mode: TerminalMode): void {
   }
 }
 
+/** Raw mode: every key is for a container. @throws SyscallError when `fd` is not a terminal */
+export function holdRaw(fd: number): HeldTerminal {
+  return hold(fd, rawMode);
+}
+
+/** What is typed is not shown. @throws SyscallError when `fd` is not a terminal */
+export function holdSilent(fd: number): HeldTerminal {
+  return hold(fd, silentMode);
+}
+
 /**
- * Puts a terminal into raw mode until `restore`, the end of the process, or a signal that ends it.
+ * Puts a terminal into a mode until `restore`, the end of the process, or a signal that ends it.
  *
  * A signal that others listen to as well is theirs to act on (`run` forwards it to the container, and
  * the terminal is needed on); with no other listener we restore, and then die of it as if unhandled.
  * @throws SyscallError when `fd` is not a terminal
  */
-export function holdRaw(fd: number): HeldTerminal {
+function hold(fd: number, change: (mode: TerminalMode) => TerminalMode): HeldTerminal {
   const found = terminalMode(fd);
-  const wanted = rawMode(found);
+  const wanted = change(found);
   let held = true;
   const oursAlone = (signal: string) => process.listenerCount(signal) === 1;
   // After a stop the shell has set its own mode: ask for ours again.

@@ -24,6 +24,7 @@ const OPOST = 0o1;
 const ODD_BYTES = 0o60 | 0o400;
 const CS8 = 0o60;
 // ISIG, ICANON, ECHO, ECHONL, IEXTEN
+const ECHO = 0o10;
 const COOKED_LOCAL = 0o1 | 0o2 | 0o10 | 0o100 | 0o100000;
 
 /** The settings of a terminal, as the kernel gave them. */
@@ -72,6 +73,14 @@ export function rawMode(mode: TerminalMode): TerminalMode {
   change(LFLAG, COOKED_LOCAL);
   made[CONTROL_CHARACTERS + VMIN] = 1;
   made[CONTROL_CHARACTERS + VTIME] = 0;
+  return made;
+}
+
+/** The mode in which what is typed is not shown, for passwords. */
+export function silentMode(mode: TerminalMode): TerminalMode {
+  const made = mode.slice();
+  const words = new DataView(made.buffer);
+  words.setUint32(LFLAG, words.getUint32(LFLAG, true) & ~ECHO, true);
   return made;
 }
 

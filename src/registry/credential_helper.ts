@@ -1,4 +1,4 @@
-/** Asks a `docker-credential-NAME` program (the credential helper protocol of docker). */
+/** Speaks to a `docker-credential-NAME` program (the credential helper protocol of docker). */
 import { messageOf, TsboxError } from "../errors.ts";
 import { readJson } from "../oci/json_reader.ts";
 
@@ -9,6 +9,8 @@ export type Credentials =
   | { kind: "identity-token"; token: string }
   /** A bearer token as it is. */
   | { kind: "registry-token"; token: string };
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Milliseconds: a keyring may have to ask the user to unlock it. */
 const TIMEOUT = 120_000;
@@ -29,38 +31,90 @@ const TOKEN_USER = "<token>";
 export async function askHelper(
   name: string,
   server: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): Promise<Credentials | undefined> {
-  const program = `docker-credential-${name}`;
-  const path = HELPER_NAME.test(name) ? Bun.which(program, { PATH: env["PATH"] ?? "" }) : null;
-  if (path === null) {
-    throw new TsboxError(
-      "unavailable",
-      `Cannot get credentials for ${server}: no ${program} in PATH`,
-      {
-        hint: "install it, or remove it from credsStore and credHelpers of docker's config.json",
-      },
-    );
-  }
-  const { output, code } = await run(path, server, env);
-  const text = new TextDecoder().decode(output).trim();
-  if (code !== 0 && /credentials not found/i.test(text)) return undefined;
+  const what = `get credentials for ${server}`;
+  const { text, output, code, program } = await runHelper(name, "get", server, env, what);
+  if (code !== 0 && saysNotFound(text)) return undefined;
   if (code !== 0) {
-    throw new TsboxError(
-      "unavailable",
-      `Cannot get credentials for ${server}: ${program} ended with ${code}`,
-    );
+    throw new TsboxError("unavailable", `Cannot ${what}: ${program} ended with ${code}`);
   }
   return readAnswer(output, program, server);
 }
 
-async function run(
-  path: string,
+/**
+ * Gives a helper the credentials for a server to keep.
+ * @throws TsboxError("unavailable") when it is missing or fails
+ */
+export async function storeWithHelper(
+  name: string,
   server: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<{ output: Uint8Array; code: number }> {
-  const child = Bun.spawn([path, "get"], {
-    stdin: new TextEncoder().encode(server),
+  credentials: Credentials,
+  env: Environment,
+): Promise<void> {
+  const isPassword = credentials.kind === "password";
+  const secret = isPassword ? credentials.password : credentials.token;
+  const username = isPassword ? credentials.username : TOKEN_USER;
+  const request = JSON.stringify({ ServerURL: server, Username: username, Secret: secret });
+  const what = `store the credentials for ${server}`;
+  const { text, code, program } = await runHelper(name, "store", request, env, what);
+  if (code !== 0) throw helperFailed(what, program, code, text, secret);
+}
+
+/**
+ * Makes a helper forget a server; one that knows nothing of it has nothing to do.
+ * @throws TsboxError("unavailable") when it is missing or fails
+ */
+export async function eraseWithHelper(
+  name: string,
+  server: string,
+  env: Environment,
+): Promise<void> {
+  const what = `erase the credentials for ${server}`;
+  const { text, code, program } = await runHelper(name, "erase", server, env, what);
+  if (code !== 0 && !saysNotFound(text)) throw helperFailed(what, program, code, text);
+}
+
+/** Helpers say why on their standard output; one that quotes the secret is not quoted. */
+function helperFailed(
+  what: string,
+  program: string,
+  code: number,
+  text: string,
+  secret?: string,
+): TsboxError {
+  const words = text.split("\n")[0]?.slice(0, 200) ?? "";
+  const detail = words === "" || (secret && text.includes(secret)) ? "" : `: ${words}`;
+  return new TsboxError("unavailable", `Cannot ${what}: ${program} ended with ${code}${detail}`);
+}
+
+function saysNotFound(text: string): boolean {
+  return /credentials not found/i.test(text);
+}
+
+interface HelperAnswer {
+  program: string;
+  output: Uint8Array;
+  text: string;
+  code: number;
+}
+
+async function runHelper(
+  name: string,
+  action: "get" | "store" | "erase",
+  input: string,
+  env: Environment,
+  what: string,
+): Promise<HelperAnswer> {
+  const program = `docker-credential-${name}`;
+  const path = HELPER_NAME.test(name) ? Bun.which(program, { PATH: env["PATH"] ?? "" }) : null;
+  if (path === null) {
+    throw new TsboxError("unavailable", `Cannot ${what}: no ${program} in PATH`, {
+      hint: "install it, or remove it from credsStore and credHelpers of docker's config.json",
+    });
+  }
+  const child = Bun.spawn([path, action], {
+    stdin: new TextEncoder().encode(input),
     stdout: "pipe",
     stderr: "ignore",
     env: { ...env },
@@ -68,7 +122,12 @@ async function run(
     maxBuffer: MAX_OUTPUT,
   });
   const output = await child.stdout.bytes();
-  return { output, code: await child.exited };
+  return {
+    program,
+    output,
+    text: new TextDecoder().decode(output).trim(),
+    code: await child.exited,
+  };
 }
 
 function readAnswer(output: Uint8Array, program: string, server: string): Credentials | undefined {

@@ -1,19 +1,33 @@
 /** The user's credentials, read from docker's `config.json` and its credential helpers, only when asked for. */
 import { TsboxError } from "../errors.ts";
-import { type JsonReader, readJson } from "../oci/json_reader.ts";
+import type { JsonReader } from "../oci/json_reader.ts";
 import { askHelper, type Credentials } from "./credential_helper.ts";
-import { MAX_CONFIG_FILE, readOptionalFile } from "./hosts.ts";
+import { readDockerConfig } from "./docker_config.ts";
 
 /** What `docker login` without a server writes. */
-const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+export const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+
+/** The names under which a registry's credentials may be kept; the first is the one to write. */
+export function serverKeys(registry: string): string[] {
+  return registry === "docker.io" ? [DOCKER_HUB_KEY, "index.docker.io", "docker.io"] : [registry];
+}
+
+function ownHelper(config: JsonReader, key: string): string | undefined {
+  return config.optionalObject("credHelpers")?.optionalString(key);
+}
+
+/** The helper that keeps a server's credentials, or undefined for the file itself. */
+export function helperOf(config: JsonReader | undefined, key: string): string | undefined {
+  return config && (ownHelper(config, key) || config.optionalString("credsStore") || undefined);
+}
 
 export class CredentialSource {
-  readonly #path: string;
+  readonly #dir: string;
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #found = new Map<string, Promise<Credentials | undefined>>();
 
   constructor(dockerConfigDir: string, env: Readonly<Record<string, string | undefined>>) {
-    this.#path = `${dockerConfigDir}/config.json`;
+    this.#dir = dockerConfigDir;
     this.#env = env;
   }
 
@@ -29,33 +43,16 @@ export class CredentialSource {
   }
 
   async #find(registry: string): Promise<Credentials | undefined> {
-    const config = this.#read();
+    const config = readDockerConfig(this.#dir);
     if (config === undefined) return undefined;
-    const keys = registry === "docker.io"
-      ? [DOCKER_HUB_KEY, "index.docker.io", "docker.io"]
-      : [registry];
-    const helpers = config.optionalObject("credHelpers");
+    const keys = serverKeys(registry);
     for (const key of keys) {
-      const helper = helpers?.optionalString(key);
+      const helper = ownHelper(config, key);
       if (helper) return await askHelper(helper, key, this.#env);
     }
     const store = config.optionalString("credsStore");
     if (store) return await askHelper(store, keys[0] ?? registry, this.#env);
     return fromAuths(config.optionalObject("auths"), keys);
-  }
-
-  #read(): JsonReader | undefined {
-    const bytes = readOptionalFile(this.#path);
-    if (bytes === undefined) return undefined;
-    try {
-      return readJson(bytes, "config.json", MAX_CONFIG_FILE);
-    } catch {
-      // What JSON.parse says may quote a password.
-      throw new TsboxError(
-        "invalid-argument",
-        `Cannot use "${this.#path}": it is not a JSON object`,
-      );
-    }
   }
 }
 

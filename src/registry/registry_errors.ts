@@ -13,7 +13,7 @@ const MAX_BODY = 64 * 1024;
 export type Wanted = "manifest" | "blob" | "upload";
 
 /** The first of the errors a registry lists (distribution spec, "Error Codes"). */
-interface Refusal {
+export interface Refusal {
   code: string;
   message: string;
 }
@@ -28,11 +28,20 @@ export async function refusalError(
   timing: Timing,
 ): Promise<Error> {
   const refusal = await readRefusal(answer, timing);
-  const { status, headers } = answer.response;
+  const { status } = answer.response;
   const error = translate(status, refusal, reference, wanted, answer.url.host);
-  if (!PASSING.has(status)) return error;
-  const retryAfter = parseRetryAfter(headers.get("retry-after"), Date.now());
-  return new TransientError(error, retryAfter === undefined ? {} : { retryAfter });
+  return isPassing(status) ? passingError(answer, error) : error;
+}
+
+/** Whether a status is one of those that may be another a moment later. */
+export function isPassing(status: number): boolean {
+  return PASSING.has(status);
+}
+
+/** Worth another try, after the time the server asks for. */
+export function passingError({ response }: HttpAnswer, final: TsboxError): TransientError {
+  const retryAfter = parseRetryAfter(response.headers.get("retry-after"), Date.now());
+  return new TransientError(final, retryAfter === undefined ? {} : { retryAfter });
 }
 
 /** Docker's answer to whoever may not know that a repository exists. */
@@ -81,7 +90,8 @@ function translate(
   );
 }
 
-async function readRefusal(answer: HttpAnswer, timing: Timing): Promise<Refusal> {
+/** What a registry or token server says to an answer that is no success, fit to be shown. */
+export async function readRefusal(answer: HttpAnswer, timing: Timing): Promise<Refusal> {
   try {
     const body = await readBody(answer, MAX_BODY, timing.stall, "error");
     const first: JsonReader | undefined = readJson(body, "error", MAX_BODY).objects("errors")[0];
@@ -104,6 +114,10 @@ function printable(text: string): string {
 }
 
 const STATUS_TEXT: Record<number, string> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
   408: "Request Timeout",
   429: "Too Many Requests",
   500: "Internal Server Error",
@@ -113,6 +127,6 @@ const STATUS_TEXT: Record<number, string> = {
 };
 
 /** Never the server's own words for it. */
-function statusText(status: number): string {
+export function statusText(status: number): string {
   return STATUS_TEXT[status] ?? "";
 }

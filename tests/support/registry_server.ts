@@ -35,7 +35,7 @@ export interface ServerAuth {
   /** Undefined with `token`: anonymous tokens are given. */
   username?: string;
   password?: string;
-  /** Accepted by POST /token. */
+  /** Accepted by POST /token; given to who logs in by GET /token?offline_token=true. */
   identityToken?: string;
   /** In place of this server's /token. */
   realm?: string;
@@ -217,7 +217,13 @@ export class RegistryServer {
     const token = `token-${++this.#tokenCount}`;
     this.tokens.add(token);
     const field = seen.method === "POST" ? "access_token" : "token";
-    response.end(JSON.stringify({ [field]: token, expires_in: auth?.expiresIn ?? 300 }));
+    const wantsIdentity =
+      new URL(seen.path, this.origin).searchParams.get("offline_token") === "true";
+    response.end(JSON.stringify({
+      [field]: token,
+      expires_in: auth?.expiresIn ?? 300,
+      ...(wantsIdentity && auth?.identityToken && { refresh_token: auth.identityToken }),
+    }));
   }
 
   async #serve(
