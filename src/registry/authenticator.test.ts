@@ -126,7 +126,7 @@ describe("bearer tokens", () => {
     await expect(pull()).rejects.toThrow(
       expect.objectContaining({
         message: expect.stringContaining("refused the stored credentials"),
-        hint: expect.stringContaining("docker login"),
+        hint: expect.stringContaining("tsbox login"),
       }),
     );
   });

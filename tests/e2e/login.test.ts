@@ -6,7 +6,7 @@ import { type RegistryProcess, startRegistry } from "../support/registry_process
 import { RegistryServer } from "../support/registry_server.ts";
 
 const USER = "alice";
-const PASSWORD = "s3:cret é";
+const PASSWORD = "s3:cret";
 
 let registry: RegistryProcess;
 let home: Home;
