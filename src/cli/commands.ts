@@ -64,6 +64,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/logout.ts").then((module) => module.command),
   },
   {
+    paths: ["search"],
+    summary: "Search Docker Hub or a registry for images",
+    load: () => import("./commands/search.ts").then((module) => module.command),
+  },
+  {
     paths: ["info", "system info"],
     summary: "Display system-wide information",
     load: () => import("./commands/info.ts").then((module) => module.command),

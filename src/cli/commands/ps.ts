@@ -11,6 +11,7 @@ import { scanContainers } from "../../storage/containers.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import { shortened } from "../format/table.ts";
 import { printFormatted } from "../format/print_formatted.ts";
 import type { ParsedLine } from "../parse.ts";
 import { badValue } from "../usage_error.ts";
@@ -115,10 +116,4 @@ function containerRow(container: ContainerSummary, full: boolean): Row {
     State: container.State,
     Status: container.Status,
   };
-}
-
-/** At most `width` characters, the last one an ellipsis where something was cut. */
-function shortened(text: string, width: number): string {
-  const characters = [...text];
-  return characters.length <= width ? text : characters.slice(0, width - 1).join("") + "…";
 }

@@ -28,3 +28,9 @@ function padded(cell: string, wanted: number): string {
 function width(text: string): number {
   return /[\ud800-\udbff]/.test(text) ? [...text].length : text.length;
 }
+
+/** At most `width` characters, the last one an ellipsis where something was cut. */
+export function shortened(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length <= width ? text : characters.slice(0, width - 1).join("") + "…";
+}
