@@ -26,7 +26,7 @@ async function loadedWith(...entries: string[]): Promise<Set<string>> {
   return found;
 }
 
-const RUN = ["src/main.ts", "src/cli/main.ts", "src/cli/commands/run.ts"];
+const RUN = ["src/main.ts", "src/cli/main.ts", "src/cli/context.ts", "src/cli/commands/run.ts"];
 
 test("a run loads modules of ours and bun:ffi, none of Node's, which take a millisecond", async () => {
   const loaded = await loadedWith(...RUN);
@@ -37,7 +37,8 @@ test("a run loads modules of ours and bun:ffi, none of Node's, which take a mill
 test("a run does not load what only pulls, other commands and other architectures need", async () => {
   const loaded = [...await loadedWith(...RUN)];
   const others = loaded.filter((path) =>
-    /^src\/(api|registry|network)\//.test(path) || /syscall_table|default_profile|unpack/.test(path)
+    /^src\/(api|registry|network)\//.test(path) ||
+    /settings\/(?!find_settings|names)|syscall_table|default_profile|unpack/.test(path)
   );
   expect(others).toEqual([]);
 });
@@ -58,5 +59,6 @@ test("in the executable nearly all of a run is one piece", async () => {
   for (const output of outputs) pieces.set(output.path.replace(/^\.?\//, ""), await output.text());
   const home = (code: string) => [...pieces].find(([, text]) => text.includes(code))?.[0];
   expect(home("class Launch ")).toBe(home("function makeRunOptions("));
+  expect(home("function findSettings(")).toBe(home("function makeRunOptions("));
   expect(home("function openFile(")).toBe(home("function makeRunOptions("));
 });

@@ -11,6 +11,8 @@ import type { BunPlugin } from "bun";
 
 const CLI = "src/cli/main.ts";
 const RUN = "src/cli/commands/run.ts";
+/** What the command line loads by import() for every command: with `run`, so that it is no further piece. */
+const CONTEXT = "src/cli/context.ts";
 
 type Graph = ReadonlyMap<string, { always: readonly string[]; later: readonly string[] }>;
 
@@ -22,11 +24,9 @@ export async function runChunk(root: string): Promise<BunPlugin> {
     setup(build) {
       build.onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, async ({ path }) => {
         const text = await Bun.file(path).text();
-        const target = `./${relative(dirname(path), join(root, RUN))}`;
-        return {
-          loader: "ts",
-          contents: paths.has(path) ? `${text}\nimport "${target}";\n` : text,
-        };
+        const onto = paths.has(path) ? RUN : path === join(root, RUN) ? CONTEXT : undefined;
+        const target = onto && `./${relative(dirname(path), join(root, onto))}`;
+        return { loader: "ts", contents: target ? `${text}\nimport "${target}";\n` : text };
       });
     },
   };

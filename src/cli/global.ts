@@ -1,13 +1,23 @@
-import type { ContextSource, StorageDriver } from "../engine/context.ts";
-import type { CommandGrammar } from "./flags.ts";
-import type { CliIo } from "./io.ts";
+/** What may stand before the command: every setting, as docker's daemon has them. */
+import { Misfit } from "../engine/settings/misfit.ts";
+import { settingOfWords } from "../engine/settings/read_settings.ts";
+import {
+  type SettingKey,
+  settingKeys,
+  SETTINGS,
+  type Settings,
+  type SettingTypes,
+} from "../engine/settings/table.ts";
+import type { CommandGrammar, Flag } from "./flags.ts";
 import type { ParsedLine } from "./parse.ts";
 import { absolutePath } from "./run/paths.ts";
 import { badValue } from "./usage_error.ts";
 
-const DRIVERS: readonly StorageDriver[] = ["overlay", "fuse-overlayfs", "copy"];
+function settingFlag(key: SettingKey): Flag {
+  const { flag, kind, help } = SETTINGS[key];
+  return { name: flag, value: kind.word, help };
+}
 
-/** What may stand before the command. */
 export const globalGrammar: CommandGrammar = {
   path: "",
   aliases: [],
@@ -16,33 +26,35 @@ export const globalGrammar: CommandGrammar = {
   args: { min: 0 },
   optionsFirst: true,
   flags: [
-    { name: "data-root", value: "string", help: "Directory of images and containers" },
-    {
-      name: "storage-driver",
-      value: "string",
-      help: 'How root filesystems are made ("overlay", "fuse-overlayfs", "copy")',
-    },
+    ...settingKeys().map(settingFlag),
     { name: "version", short: "v", help: "Print version information and quit" },
   ],
 };
 
-/** The global flags and the caller, as the engine's context is made of them. */
-export function contextSource(line: ParsedLine | undefined, io: CliIo): ContextSource {
-  const { env, uid, gid, build } = io;
-  const source = { env, uid, gid, build };
-  if (line === undefined) return source;
-  const dataRoot = line.flags.last("data-root");
-  const wanted = line.flags.last("storage-driver");
-  return {
-    ...source,
-    ...(dataRoot && { dataRoot: absolutePath(io.cwd, dataRoot) }),
-    ...(wanted !== undefined && { storageDriver: driverNamed(wanted) }),
-  };
+/**
+ * The settings among the global flags.
+ * @param cwd absolute: what a relative path begins at @throws UsageError
+ */
+export function flagSettings(line: ParsedLine, cwd: string): Settings {
+  const settings: Partial<SettingTypes> = {};
+  for (const key of settingKeys()) takeFlag(settings, key, line, cwd);
+  return settings;
 }
 
-function driverNamed(wanted: string): StorageDriver {
-  const driver = DRIVERS.find((name) => name === wanted);
-  if (driver !== undefined) return driver;
-  const flag = globalGrammar.flags[1] ?? { name: "storage-driver", help: "" };
-  throw badValue(globalGrammar, flag, wanted, `must be one of ${DRIVERS.join(", ")}`);
+function takeFlag<K extends SettingKey>(
+  settings: Partial<SettingTypes>,
+  key: K,
+  { flags }: ParsedLine,
+  cwd: string,
+): void {
+  const given = flags.all(SETTINGS[key].flag);
+  if (given.length === 0) return;
+  const words = key === "data-root" ? given.map((path) => absolutePath(cwd, path)) : given;
+  try {
+    settings[key] = settingOfWords(key, words);
+  } catch (error) {
+    if (!(error instanceof Misfit)) throw error;
+    const why = error.at === "" ? "must be" : `${error.at} must be`;
+    throw badValue(globalGrammar, settingFlag(key), given.at(-1) ?? "", `${why} ${error.expected}`);
+  }
 }

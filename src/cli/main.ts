@@ -1,10 +1,8 @@
-import { makeContext } from "../engine/context.ts";
+import type { Settings } from "../engine/settings/table.ts";
 import type { Command } from "./command.ts";
 import { findCommand, unknownCommand } from "./commands.ts";
-import { contextSource, globalGrammar } from "./global.ts";
 import type { CliIo } from "./io.ts";
 import { parseLine } from "./parse.ts";
-import type { ParsedLine } from "./parse.ts";
 import { errorText, exitStatus } from "./report.ts";
 import { OutputClosed } from "./writer.ts";
 
@@ -26,20 +24,21 @@ export async function cliMain(io: CliIo): Promise<number> {
 
 /** `globals.words` is set to the words from the command on: the error status depends on them. */
 async function dispatch(io: CliIo, globals: { words: readonly string[] }): Promise<number> {
-  let line: ParsedLine | undefined;
+  let flags: Settings | undefined;
   if (io.argv[0]?.startsWith("-")) {
-    line = parseLine(globalGrammar, io.argv);
+    const { flagSettings, globalGrammar } = await import("./global.ts");
+    const line = parseLine(globalGrammar, io.argv);
     globals.words = line.args;
     if (line.flags.on("version")) return printVersion(io);
+    if (line.help) return await help(io, []);
+    flags = flagSettings(line, io.cwd);
   }
   const words = globals.words;
-  if (line?.help || words.length === 0 || words[0] === "help") {
-    return await help(io, words.slice(1));
-  }
+  if (words.length === 0 || words[0] === "help") return await help(io, words.slice(1));
   const found = findCommand(words);
   if (!found) return await groupHelp(io, words);
   const command = await found.entry.load();
-  return await invoke(command, found.path, words.slice(found.length), io, line);
+  return await invoke(command, found.path, words.slice(found.length), io, flags);
 }
 
 async function invoke(
@@ -47,7 +46,7 @@ async function invoke(
   path: string,
   words: readonly string[],
   io: CliIo,
-  globals: ParsedLine | undefined,
+  flags: Settings | undefined,
 ): Promise<number> {
   const grammar = { ...command.grammar, path };
   const line = parseLine(grammar, words);
@@ -56,7 +55,8 @@ async function invoke(
     io.out(commandHelp(grammar));
     return 0;
   }
-  return await command.run(line, io, makeContext(contextSource(globals, io)));
+  const { callerContext } = await import("./context.ts");
+  return await command.run(line, io, await callerContext(io, flags));
 }
 
 function printVersion(io: CliIo): number {

@@ -1,7 +1,6 @@
 import { TsboxError } from "../errors.ts";
-
-/** How a container's root filesystem is put together. */
-export type StorageDriver = "overlay" | "fuse-overlayfs" | "copy";
+import type { FoundSettings } from "./settings/found_settings.ts";
+import type { Settings, StorageDriver } from "./settings/table.ts";
 
 /** What every verb of the engine needs to know about the caller: made once, from values. */
 export interface EngineContext {
@@ -15,6 +14,10 @@ export interface EngineContext {
   dockerConfigDir: string;
   /** Undefined: the best one that works. */
   storageDriver?: StorageDriver;
+  /** What the user has set; settingOf() knows the defaults. */
+  settings: Settings;
+  /** Who set what is in `settings`: a flag, a variable or the file. */
+  origins: FoundSettings["origins"];
   uid: number;
   gid: number;
   /** The caller's environment, for proxies, credential helpers and tools that are started. */
@@ -28,21 +31,24 @@ export interface ContextSource {
   uid: number;
   gid: number;
   build: { version: string; commit: string };
-  /** Absolute; in place of the default store. */
+  /** Absolute; in place of the settings' store and the default one. */
   dataRoot?: string;
-  storageDriver?: StorageDriver;
+  /** Default: none. */
+  settings?: Settings;
+  origins?: FoundSettings["origins"];
 }
 
 /** Looks at nothing but its argument. Throws TsboxError("host") when there is no home directory. */
 export function makeContext(source: ContextSource): EngineContext {
-  const { env, uid, gid, build, storageDriver } = source;
+  const { env, uid, gid, build, settings = {}, origins = {} } = source;
+  const storageDriver = settings["storage-driver"];
   const home = env["HOME"];
   if (!home?.startsWith("/")) {
     throw new TsboxError("host", "Cannot find the home directory: HOME is not an absolute path", {
       hint: "set HOME",
     });
   }
-  const dataRoot = source.dataRoot ??
+  const dataRoot = source.dataRoot ?? settings["data-root"] ??
     `${absolute(env["XDG_DATA_HOME"]) ?? `${home}/.local/share`}/tsbox`;
   const runtime = absolute(env["XDG_RUNTIME_DIR"]);
   return {
@@ -52,6 +58,8 @@ export function makeContext(source: ContextSource): EngineContext {
     home,
     dockerConfigDir: absolute(env["DOCKER_CONFIG"]) ?? `${home}/.docker`,
     ...(storageDriver && { storageDriver }),
+    settings,
+    origins,
     uid,
     gid,
     env,

@@ -5,6 +5,7 @@ import { dockerConfigPath } from "../registry/docker_config.ts";
 import { checkLogin, type LoginServer, loginServer } from "../registry/login.ts";
 import { Connection } from "../registry/connection.ts";
 import type { EngineContext } from "./context.ts";
+import { registryOptions } from "./registry_options.ts";
 
 export interface UserPassword {
   username: string;
@@ -54,11 +55,10 @@ export async function login(
 async function check(
   { registry }: LoginServer,
   { username, password }: UserPassword,
-  { home, dockerConfigDir, env, build }: EngineContext,
+  context: EngineContext,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const userAgent = `tsbox/${build.version}`;
-  const connection = new Connection({ home, dockerConfigDir, env, userAgent });
+  const connection = new Connection(registryOptions(context));
   return await checkLogin(connection, registry, { kind: "password", username, password }, signal);
 }
 

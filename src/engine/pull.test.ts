@@ -22,6 +22,7 @@ import { storePaths } from "../storage/layout.ts";
 import { lockFile } from "../storage/lock.ts";
 import { makeContext } from "./context.ts";
 import { pullImage, type PullOptions } from "./pull.ts";
+import type { Settings } from "./settings/table.ts";
 import type { PullEvent } from "./pull_events.ts";
 import { discardTrees } from "./discard_trees.ts";
 
@@ -30,14 +31,14 @@ const GZIP = "application/vnd.oci.image.layer.v1.tar+gzip";
 let folder = "";
 let root = "";
 let server: RegistryServer;
-let env: Record<string, string> = {};
+let settings: Settings = {};
 let events: PullEvent[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(`${tmpdir()}/tsbox-pull-`);
   root = `${folder}/store`;
   server = await RegistryServer.start();
-  env = {};
+  settings = {};
   events = [];
 });
 
@@ -49,11 +50,12 @@ afterEach(async () => {
 
 function context() {
   return makeContext({
-    env: { HOME: folder, PATH: "/usr/bin:/bin", XDG_RUNTIME_DIR: folder, ...env },
+    env: { HOME: folder, PATH: "/usr/bin:/bin", XDG_RUNTIME_DIR: folder },
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
     build: { version: "0", commit: "test" },
     dataRoot: root,
+    settings,
   });
 }
 
@@ -258,12 +260,13 @@ test("a config with another number of layers than the manifest is refused", asyn
 
 test("a bomb is stopped at the limit the user sets", async () => {
   server.addImage("x", "latest", [layer(archive(file("zeros", Buffer.alloc(30_000_000))))]);
-  env = { TSBOX_MAX_LAYER_BYTES: "1000000" };
+  settings = { "max-layer-bytes": 1_000_000 };
   expect(await code(pull("x"))).toBe("limit-exceeded");
   expectClean();
-  env = { TSBOX_MAX_LAYER_BYTES: "much" };
-  expect(await code(pull("x"))).toBe("invalid-argument");
-  env = {};
+  settings = { "max-layer-files": 1 };
+  server.addImage("x", "two", [layer(archive(file("a", "a"), file("b", "b")))]);
+  expect(await code(pull("x:two"))).toBe("limit-exceeded");
+  settings = {};
   expect(await code(pull("x"))).toBe("pulled");
 });
 

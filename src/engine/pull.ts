@@ -14,6 +14,8 @@ import { layerWorkers, provideLayers } from "./pull/layers.ts";
 import { unpackLimits } from "./pull/limits.ts";
 import { registerImage } from "./pull/register.ts";
 import { resolveImage } from "./pull/resolve.ts";
+import { registryOptions } from "./registry_options.ts";
+import { settingOf } from "./settings/table.ts";
 import { sweepStore } from "./sweep.ts";
 
 export type { PullEvent } from "./pull_events.ts";
@@ -21,7 +23,7 @@ export type { PullEvent } from "./pull_events.ts";
 export interface PullOptions {
   /** How to start this executable again, for workers. */
   self: SelfCommand;
-  /** `os/architecture[/variant]`; the machine's own when not given. */
+  /** `os/architecture[/variant]`; when not given, the setting's, else the machine's own. */
   platform?: string;
   /** Interrupts; what was downloaded stays for the next pull. */
   signal?: AbortSignal;
@@ -60,23 +62,26 @@ async function pull(
   options: PullOptions & { signal: AbortSignal },
   userns: () => UserNamespace,
 ): Promise<StoredImage> {
-  const { dataRoot } = context;
+  const { dataRoot, settings } = context;
   const { signal, self } = options;
   const tell = options.onEvent ?? (() => {});
-  const client = registryClient(context);
-  const wanted = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
-  const isAsked = options.platform !== undefined;
+  const client = new RegistryClient(registryOptions(context));
+  const platform = options.platform ?? settingOf(settings, "default-platform");
+  const wanted = platform === undefined ? hostPlatform() : parsePlatform(platform);
+  const isAsked = platform !== undefined;
   const remote = await resolveImage(client, reference, wanted, isAsked, signal);
   const { tag = reference.digest ?? "latest", familiarName: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
-  const workers = layerWorkers(userns, self);
+  const atOnce = settingOf(settings, "max-concurrent-downloads");
+  const workers = layerWorkers(userns, self, atOnce);
   const records = await provideLayers(remote, {
     dataRoot,
     source: { kind: "registry", reference, client },
     userns,
     self,
     workers,
-    limits: unpackLimits(context.env),
+    limits: unpackLimits(settings),
+    atOnce,
     signal,
     onLayer: (digest, state) => tell({ kind: "layer", digest, state }),
   }).finally(() => workers.close());
@@ -84,8 +89,4 @@ async function pull(
   tell({ kind: "digest", digest: remote.top.descriptor.digest });
   tell({ kind: "done", reference: reference.canonical, newer });
   return image;
-}
-
-function registryClient({ home, dockerConfigDir, env, build }: EngineContext): RegistryClient {
-  return new RegistryClient({ home, dockerConfigDir, env, userAgent: `tsbox/${build.version}` });
 }

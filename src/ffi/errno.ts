@@ -8,6 +8,7 @@ export const ERRNO = {
   EAGAIN: 11,
   EACCES: 13,
   EEXIST: 17,
+  ENOTDIR: 20,
   EINVAL: 22,
   ENOSPC: 28,
   EPIPE: 32,

@@ -62,6 +62,15 @@ export function openFile(path: string, flags: number, mode = 0): number {
   }
 }
 
+/** A descriptor of the file, close-on-exec; undefined when there is no such file. @throws SyscallError */
+export function openIfThere(path: string, flags: number): number | undefined {
+  for (;;) {
+    const result = raw("openat", AT_FDCWD, one(path), flags | O.CLOEXEC);
+    if (result === -ERRNO.ENOENT || result === -ERRNO.ENOTDIR) return undefined;
+    if (result !== -ERRNO.EINTR) return checked(result, "openat", "open", path);
+  }
+}
+
 /** Closes a descriptor that is open. */
 export function closeFile(fd: number): void {
   raw("close", fd);
@@ -71,15 +80,23 @@ export function closeFile(fd: number): void {
 export function readBytes(path: string): Uint8Array {
   const fd = openFile(path, O.RDONLY);
   try {
-    let bytes = new Uint8Array(PATH_MAX);
-    for (let length = 0;;) {
-      if (length === bytes.length) bytes = doubled(bytes);
-      const got = raw("read", fd, address(bytes) + length, bytes.length - length);
-      if (got === 0) return bytes.subarray(0, length);
-      if (got !== -ERRNO.EINTR) length += checked(got, "read", "read", path);
-    }
+    return readOpenFile(fd, path);
   } finally {
     closeFile(fd);
+  }
+}
+
+/**
+ * Reads what is left of an open file.
+ * @param limit bytes after which nothing more is read @throws SyscallError that names `path`
+ */
+export function readOpenFile(fd: number, path: string, limit = Infinity): Uint8Array {
+  let bytes = new Uint8Array(PATH_MAX);
+  for (let length = 0;;) {
+    if (length === bytes.length) bytes = doubled(bytes);
+    const got = raw("read", fd, address(bytes) + length, bytes.length - length);
+    if (got === 0 || length >= limit) return bytes.subarray(0, length);
+    if (got !== -ERRNO.EINTR) length += checked(got, "read", "read", path);
   }
 }
 

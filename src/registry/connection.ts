@@ -3,6 +3,7 @@ import { Authenticator } from "./authenticator.ts";
 import type { Audience } from "./authenticator.ts";
 import { CredentialSource } from "./credentials.ts";
 import { Endpoints } from "./endpoints.ts";
+import { NO_POLICY, type RegistryPolicy } from "./policy.ts";
 import { DEFAULT_TIMING, type Timing } from "./retry.ts";
 import { discard, type HttpAnswer, type HttpRequest, Transport } from "./transport.ts";
 
@@ -15,6 +16,8 @@ export interface RegistryClientOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** `tsbox/1.0 ...`. */
   userAgent: string;
+  /** Mirrors, insecure and blocked registries; none when not given. */
+  policy?: RegistryPolicy;
   /** In place of {@link DEFAULT_TIMING}. */
   timing?: Partial<Timing>;
 }
@@ -26,7 +29,7 @@ export class Connection {
   readonly #authenticator: Authenticator;
 
   constructor(options: RegistryClientOptions) {
-    const { home, dockerConfigDir, env, userAgent } = options;
+    const { home, dockerConfigDir, env, userAgent, policy = NO_POLICY } = options;
     const xdg = env["XDG_CONFIG_HOME"];
     const configDir = `${xdg?.startsWith("/") ? xdg : `${home}/.config`}/tsbox`;
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
@@ -36,6 +39,7 @@ export class Connection {
       env,
       userAgent,
       timing: this.timing,
+      policy,
     });
     this.endpoints = new Endpoints(this.transport);
     this.#authenticator = new Authenticator(
@@ -51,7 +55,7 @@ export class Connection {
    */
   async authorized(
     audience: Audience,
-    request: Pick<HttpRequest, "url" | "method" | "headers" | "body">,
+    request: Pick<HttpRequest, "url" | "method" | "headers" | "body" | "timeout">,
   ): Promise<HttpAnswer> {
     const { base, signal } = audience;
     const send = (authorization: string | undefined) => {

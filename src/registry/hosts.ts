@@ -1,7 +1,6 @@
-/** Which registries may be spoken to without verified TLS: loopback, and those the user listed. */
+/** Names and URLs of registries, and the files that speak of them. */
 import { readFileSync } from "node:fs";
 import { messageOf, TsboxError } from "../errors.ts";
-import { readJson } from "../oci/json_reader.ts";
 
 /** Bytes of a configuration file of ours or docker's. */
 export const MAX_CONFIG_FILE = 1024 * 1024;
@@ -15,26 +14,6 @@ export function readOptionalFile(path: string): Uint8Array | undefined {
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new TsboxError("invalid-argument", `Cannot read "${path}": ${messageOf(cause)}`, {
       cause,
-    });
-  }
-}
-
-/**
- * The hosts of `registries.json` (`{"insecure": ["host:port"]}`).
- * @throws TsboxError("invalid-argument") naming the file when it is malformed
- */
-export function insecureRegistries(configDir: string): string[] {
-  const path = `${configDir}/registries.json`;
-  const bytes = readOptionalFile(path);
-  if (bytes === undefined) return [];
-  try {
-    return readJson(bytes, "registries.json", MAX_CONFIG_FILE).strings("insecure").map((host) =>
-      host.toLowerCase()
-    );
-  } catch (cause) {
-    throw new TsboxError("invalid-argument", `Cannot use "${path}": ${messageOf(cause)}`, {
-      cause,
-      hint: 'it looks like {"insecure": ["registry.lan:5000"]}',
     });
   }
 }

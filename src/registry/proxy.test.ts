@@ -47,6 +47,12 @@ test.each([
   expect(proxyOf("https://10.1.3.4/", { ...BOTH, NO_PROXY }) === false).toBe(excepted);
 });
 
+test("NO_PROXY takes blocks of IPv6 addresses, too", () => {
+  const env = { ...BOTH, NO_PROXY: "fd00::/8" };
+  expect(proxyOf("https://[fd12::1]/", env)).toBe(false);
+  expect(proxyOf("https://[fe80::1]/", env)).toBe("http://secure:3129/");
+});
+
 test("a proxy we cannot speak to is refused by name", () => {
   expect(() => proxyOf("https://r.example/", { HTTPS_PROXY: "socks5://x:1" })).toThrow(
     "HTTPS_PROXY",

@@ -1,5 +1,6 @@
 /** Which proxy a request goes through, by the variables and rules that curl and docker share. */
 import { TsboxError } from "../errors.ts";
+import { inBlock } from "./address_block.ts";
 import { isLoopback } from "./hosts.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,20 +50,4 @@ function matches(rule: string, url: URL): boolean {
 
 function isBareIpv6(rule: string): boolean {
   return rule.split(":").length > 2 && !rule.startsWith("[");
-}
-
-/** IPv4 only: a name server is not asked, so that this is about addresses the user wrote. */
-function inBlock(rule: string, hostname: string): boolean {
-  const [network = "", length = ""] = rule.split("/");
-  const [a, b] = [ipv4(network), ipv4(hostname)];
-  const bits = /^\d{1,2}$/.test(length) ? Number(length) : 99;
-  if (a === undefined || b === undefined || bits > 32) return false;
-  const block = 2 ** (32 - bits);
-  return Math.floor(a / block) === Math.floor(b / block);
-}
-
-function ipv4(text: string): number | undefined {
-  const parts = /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text) ? text.split(".").map(Number) : [];
-  if (parts.length !== 4 || parts.some((part) => part > 255)) return undefined;
-  return parts.reduce((sum, part) => sum * 256 + part, 0);
 }

@@ -16,11 +16,16 @@ import type { Reference } from "../oci/reference.ts";
 import { blobRange } from "./blob_range.ts";
 import { readBody } from "./body.ts";
 import { Connection, type RegistryClientOptions } from "./connection.ts";
+import { NO_POLICY } from "./policy.ts";
 import { refusalError, type Wanted } from "./registry_errors.ts";
 import { type OnRetry, RetryBudget, throwIfCancelled, type Timing, withRetries } from "./retry.ts";
+import { passesOn, type Source, Sources, timingFor, withMirrorFailures } from "./sources.ts";
 import type { HttpAnswer } from "./transport.ts";
 
 export type { RegistryClientOptions } from "./connection.ts";
+
+/** Milliseconds until a mirror answers: behind it is somebody who may be faster. */
+const MIRROR_TIMEOUT = 15_000;
 
 export interface RequestOptions {
   /** Aborting it ends everything with TsboxError("cancelled"). */
@@ -43,10 +48,12 @@ export interface Resolved {
 export class RegistryClient {
   readonly #connection: Connection;
   readonly #timing: Timing;
+  readonly #sources: Sources;
 
   constructor(options: RegistryClientOptions) {
     this.#connection = new Connection(options);
     this.#timing = this.#connection.timing;
+    this.#sources = new Sources(options.policy ?? NO_POLICY);
   }
 
   /**
@@ -57,13 +64,13 @@ export class RegistryClient {
    */
   resolve(reference: Reference, options: RequestOptions = {}): Promise<Resolved> {
     const wanted = reference.digest ?? reference.tag ?? "latest";
-    return this.#whole(reference, options, async () => {
-      const answer = await this.#get(reference, `manifests/${wanted}`, options, "manifest");
+    return this.#whole(reference, options, async (source) => {
+      const answer = await this.#get(source, `manifests/${wanted}`, options, "manifest");
       const { headers } = answer.response;
       const bytes = await readBody(answer, MAX_MANIFEST_SIZE, this.#timing.stall, "manifest");
       const told = headers.get("docker-content-digest") ?? "";
       const expected = reference.digest ?? (isDigest(told) ? told : undefined);
-      const digest = checkedDigest(bytes, expected, reference);
+      const digest = checkedDigest(bytes, expected, source.reference);
       const { mediaType } = parseManifest(bytes, headers.get("content-type") ?? "");
       return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     });
@@ -99,6 +106,16 @@ export class RegistryClient {
     return this.#small(reference, descriptor, `blobs/${descriptor.digest}`, "blob", options);
   }
 
+  /** Whether a mirror may have a part in what comes of this image. */
+  isMirrored(reference: Reference): boolean {
+    return this.#sources.isMirrored(reference);
+  }
+
+  /** Asks the registry itself from now on: what came was wrong, and a mirror may be to blame. */
+  leaveMirrors(reference: Reference): void {
+    this.#sources.leaveMirrors(reference);
+  }
+
   /**
    * The bytes of a blob from `offset` to `descriptor.size`, no more and no fewer, across cut connections.
    * Nothing is read ahead of the consumer; leaving the loop closes the connection.
@@ -111,12 +128,37 @@ export class RegistryClient {
     descriptor: Descriptor,
     options: BlobOptions = {},
   ): AsyncGenerator<Uint8Array, void, void> {
-    const budget = new RetryBudget(this.#timing, options.signal, options.onRetry);
-    const { size, digest } = descriptor;
-    for (let offset = options.offset ?? 0; offset < size;) {
+    let offset = options.offset ?? 0;
+    const failures: { source: Source; error: unknown }[] = [];
+    for (const source of this.#sources.of(reference)) {
+      const start = offset;
+      try {
+        for await (const chunk of this.#rest(source, descriptor, offset, options)) {
+          offset += chunk.length;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        if (!passesOn(source, error)) throw withMirrorFailures(error, failures);
+        failures.push({ source, error });
+        // A mirror may lack one blob, or be cut off in one; one that cannot be used at all is left.
+        if (offset === start && !isNotFound(error)) this.#sources.leave(source);
+      }
+    }
+  }
+
+  /** What one source gives of a blob from `start` on. */
+  async *#rest(
+    source: Source,
+    { size, digest }: Descriptor,
+    start: number,
+    options: BlobOptions,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const budget = this.#budget(source, options);
+    for (let offset = start; offset < size;) {
       try {
         const headers = offset > 0 ? { Range: `bytes=${offset}-` } : {};
-        const answer = await this.#get(reference, `blobs/${digest}`, options, "blob", headers);
+        const answer = await this.#get(source, `blobs/${digest}`, options, "blob", headers);
         for await (const chunk of blobRange(answer, offset, size, this.#timing.stall)) {
           offset += chunk.length;
           budget.progress();
@@ -128,6 +170,10 @@ export class RegistryClient {
     }
   }
 
+  #budget(source: Source, { signal, onRetry }: RequestOptions): RetryBudget {
+    return new RetryBudget(timingFor(source, this.#timing), signal, onRetry);
+  }
+
   #small(
     reference: Reference,
     descriptor: Descriptor,
@@ -136,44 +182,55 @@ export class RegistryClient {
     options: RequestOptions,
   ): Promise<Uint8Array> {
     const limit = wanted === "blob" ? MAX_CONFIG_SIZE : MAX_MANIFEST_SIZE;
-    return this.#whole(reference, options, async () => {
+    return this.#whole(reference, options, async (source) => {
       const headers: Record<string, string> = wanted === "blob"
         ? {}
         : { Accept: descriptor.mediaType };
-      const answer = await this.#get(reference, path, options, wanted, headers);
+      const answer = await this.#get(source, path, options, wanted, headers);
       const bytes = await readBody(answer, limit, this.#timing.stall, wanted);
-      checkedDigest(bytes, descriptor.digest, reference);
+      checkedDigest(bytes, descriptor.digest, source.reference);
       return bytes;
     });
   }
 
+  /** The answer of the first source that has one. */
   async #whole<T>(
     reference: Reference,
     options: RequestOptions,
-    attempt: () => Promise<T>,
+    attempt: (source: Source) => Promise<T>,
   ): Promise<T> {
-    const budget = new RetryBudget(this.#timing, options.signal, options.onRetry);
-    try {
-      return await withRetries(budget, attempt);
-    } catch (error) {
-      throw error instanceof TsboxError ? error : unexpected(reference, error);
+    const failures: { source: Source; error: unknown }[] = [];
+    for (const source of this.#sources.of(reference)) {
+      try {
+        return await withRetries(this.#budget(source, options), () => attempt(source));
+      } catch (thrown) {
+        const error = thrown instanceof TsboxError ? thrown : unexpected(reference, thrown);
+        if (!passesOn(source, error)) throw withMirrorFailures(error, failures);
+        failures.push({ source, error });
+        // Who lacks the manifest need not be asked for what it lists.
+        this.#sources.leave(source);
+      }
     }
+    throw new TsboxError("unavailable", `Cannot pull ${reference.familiar}: no registry was asked`);
   }
 
   /** An answer of status 200 or 206, after whatever authentication it takes. */
   async #get(
-    reference: Reference,
+    { reference, base: mirror }: Source,
     path: string,
     { signal }: RequestOptions,
     wanted: Wanted,
     extra: Record<string, string> = {},
   ): Promise<HttpAnswer> {
     throwIfCancelled(signal);
-    const base = await this.#connection.endpoints.find(reference.registry, signal);
+    const base = mirror ?? await this.#connection.endpoints.find(reference.registry, signal);
     const url = new URL(`${reference.repository}/${path}`, base);
     const accept: Record<string, string> = wanted === "manifest" ? { Accept: MANIFEST_ACCEPT } : {};
-    const headers = { ...accept, ...extra };
-    const answer = await this.#connection.authorized({ base, reference, signal }, { url, headers });
+    const answer = await this.#connection.authorized({ base, reference, signal }, {
+      url,
+      headers: { ...accept, ...extra },
+      ...(mirror && { timeout: Math.min(MIRROR_TIMEOUT, this.#timing.response) }),
+    });
     const { status } = answer.response;
     if (status === 200 || status === 206 || status === 416) return answer;
     throw await refusalError(answer, reference, wanted, this.#timing);
@@ -191,6 +248,10 @@ function checkedDigest(
     "corrupt",
     `Cannot pull ${reference.familiar}: content verification failed, ${reference.registry} sent ${actual} instead of ${expected}`,
   );
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof TsboxError && error.code === "not-found";
 }
 
 function unexpected(reference: Reference, cause: unknown): TsboxError {

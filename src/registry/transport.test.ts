@@ -7,7 +7,8 @@ import { type Certificate, makeCertificate } from "../../tests/support/certifica
 import { RegistryServer } from "../../tests/support/registry_server.ts";
 import { parseReference } from "../oci/reference.ts";
 import { hostCertificates } from "./certificates.ts";
-import { insecureRegistries, isLoopback } from "./hosts.ts";
+import { isLoopback } from "./hosts.ts";
+import { NO_POLICY, type RegistryPolicy } from "./policy.ts";
 import { RegistryClient } from "./registry_client.ts";
 
 const INDEX = "application/vnd.oci.image.index.v1+json";
@@ -26,8 +27,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-function client(env: Record<string, string> = {}): RegistryClient {
+function client(
+  env: Record<string, string> = {},
+  policy: Partial<RegistryPolicy> = {},
+): RegistryClient {
   return new RegistryClient({
+    policy: { ...NO_POLICY, ...policy },
     home,
     dockerConfigDir: `${home}/.docker`,
     env,
@@ -46,8 +51,11 @@ function trust(host: string, files: Record<string, string>, root = `${home}/.con
   for (const name in files) writeFileSync(`${root}/certs.d/${host}/${name}`, files[name] ?? "");
 }
 
-const pull = (host: string, env?: Record<string, string>) =>
-  client(env).resolve(parseReference(`${host}/app`));
+const pull = (
+  host: string,
+  env?: Record<string, string>,
+  policy?: Partial<RegistryPolicy>,
+) => client(env, policy).resolve(parseReference(`${host}/app`));
 
 describe("TLS", () => {
   test("a loopback registry may have any certificate, as in docker", async () => {
@@ -126,15 +134,6 @@ describe("certs.d", () => {
 });
 
 describe("plain HTTP", () => {
-  test("is for this machine and the hosts the user listed", () => {
-    mkdirSync(`${home}/.config/tsbox`, { recursive: true });
-    expect(insecureRegistries(`${home}/.config/tsbox`)).toEqual([]);
-    writeFileSync(`${home}/.config/tsbox/registries.json`, `{"insecure": ["Registry.lan:5000"]}`);
-    expect(insecureRegistries(`${home}/.config/tsbox`)).toEqual(["registry.lan:5000"]);
-    writeFileSync(`${home}/.config/tsbox/registries.json`, `{"insecure": 1}`);
-    expect(() => insecureRegistries(`${home}/.config/tsbox`)).toThrow("registries.json");
-  });
-
   test("loopback is known by its name, not by what a name server says", () => {
     const hosts = ["localhost", "127.0.0.1", "127.1", "[::1]", "0x7f.1"];
     expect(hosts.map((host) => isLoopback(new URL(`http://${host}:5000/`).hostname))).toEqual(
@@ -168,12 +167,7 @@ describe("proxies", () => {
   test("are used for far registries and never for this machine", async () => {
     const { seen, server, host } = await startProxy();
     const env = { HTTP_PROXY: `http://u:p@${host}`, HTTPS_PROXY: `http://${host}` };
-    mkdirSync(`${home}/.config/tsbox`, { recursive: true });
-    writeFileSync(
-      `${home}/.config/tsbox/registries.json`,
-      `{"insecure": ["registry.invalid:5000"]}`,
-    );
-    await pull("registry.invalid:5000", env);
+    await pull("registry.invalid:5000", env, { insecure: ["registry.invalid:5000"] });
     expect(seen[0]).toBe("CONNECT registry.invalid:5000");
     const credentials = `Basic ${Buffer.from("u:p").toString("base64")}`;
     expect(seen.at(-1)).toBe(

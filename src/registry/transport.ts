@@ -6,7 +6,8 @@ import {
   hostCertificates,
   systemAuthorities,
 } from "./certificates.ts";
-import { hostNames, insecureRegistries, isLoopback } from "./hosts.ts";
+import { hostNames, isLoopback } from "./hosts.ts";
+import { isListedInsecure, refuseBlocked, type RegistryPolicy } from "./policy.ts";
 import { proxyFor } from "./proxy.ts";
 import { cancelled, type Timing, TransientError } from "./retry.ts";
 
@@ -20,6 +21,7 @@ export interface TransportOptions {
   env: Environment;
   userAgent: string;
   timing: Timing;
+  policy: RegistryPolicy;
 }
 
 export interface HttpRequest {
@@ -61,7 +63,6 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export class Transport {
   readonly #options: TransportOptions;
   readonly #certificates = new Map<string, HostCertificates>();
-  #insecure: string[] | undefined;
   #system: string | null | undefined;
 
   constructor(options: TransportOptions) {
@@ -74,9 +75,7 @@ export class Transport {
 
   /** Whether plain HTTP and unverified TLS are allowed for this host: loopback, or listed by the user. */
   isInsecure(url: URL): boolean {
-    this.#insecure ??= insecureRegistries(this.#options.configDir);
-    const listed = this.#insecure;
-    return isLoopback(url.hostname) || hostNames(url).some((name) => listed.includes(name));
+    return isLoopback(url.hostname) || isListedInsecure(this.#options.policy, url);
   }
 
   /** Whether an authority was named for this host: then its certificate must hold, even on loopback. */
@@ -135,6 +134,8 @@ export class Transport {
     headers: Record<string, string>,
   ): Promise<HttpAnswer> {
     const { signal } = request;
+    // Whoever may not be asked may not be the end of a redirect or give tokens either.
+    refuseBlocked(this.#options.policy, url, `Cannot reach ${url.host}`);
     const own = new AbortController();
     const timeout = request.timeout ?? this.timing.response;
     let timer = setTimeout(() => own.abort(), timeout);

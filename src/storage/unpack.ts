@@ -83,7 +83,7 @@ async function unpackInto(
     if (size > job.limits.bytes) {
       throw oversizedArchive(
         `it decompresses to more than ${job.limits.bytes} bytes`,
-        "raise TSBOX_MAX_LAYER_BYTES if you trust the image",
+        "raise max-layer-bytes (TSBOX_MAX_LAYER_BYTES) if you trust the image",
       );
     }
     hasher.update(bytes);

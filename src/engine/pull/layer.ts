@@ -92,14 +92,17 @@ async function fetchAndUnpack(
   }
   const path = partialPath(dataRoot, digest);
   const resumed = sizeOf(path) > 0;
+  const mirrored = source.client.isMirrored(source.reference);
   try {
     return await downloadAndUnpack(layer, work, source, path, target, events);
   } catch (error) {
     if (!isGuilty(error)) throw error;
     rmSync(path, { force: true });
-    if (!resumed) throw error;
+    if (!resumed && !mirrored) throw error;
+    source.client.leaveMirrors(source.reference);
   }
-  // What an earlier try had left may be the reason: a crash can leave holes. Once more, from nothing.
+  // What an earlier try had left may be the reason (a crash can leave holes), or a mirror that lies.
+  // Once more, from nothing.
   await removeTrees([target], work.userns(), work.self);
   return await downloadAndUnpack(layer, work, source, path, target, events);
 }

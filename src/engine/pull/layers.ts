@@ -11,9 +11,16 @@ import type { LayerWork, WantedLayer } from "./work.ts";
 /** Docker's default for layers at a time; as many workers at most, and no more than processors. */
 const PARALLEL_LAYERS = 3;
 
-/** Workers that unpack layers. @param userns called when the first of them starts */
-export function layerWorkers(userns: () => UserNamespace, self: SelfCommand): WorkerPool {
-  return new WorkerPool(userns, self, Math.min(PARALLEL_LAYERS, navigator.hardwareConcurrency));
+/**
+ * Workers that unpack layers.
+ * @param userns called when the first of them starts @param atOnce as in LayerWork
+ */
+export function layerWorkers(
+  userns: () => UserNamespace,
+  self: SelfCommand,
+  atOnce = PARALLEL_LAYERS,
+): WorkerPool {
+  return new WorkerPool(userns, self, Math.min(atOnce, navigator.hardwareConcurrency));
 }
 
 /**
@@ -33,7 +40,7 @@ export async function provideLayers(
   for (const { descriptor } of layers) work.onLayer(descriptor.digest, { state: "waiting" });
   return await inParallel(
     layers,
-    PARALLEL_LAYERS,
+    work.atOnce ?? PARALLEL_LAYERS,
     work.signal,
     (layer, signal) => provideLayer(layer, { ...work, signal }),
   );

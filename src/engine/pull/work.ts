@@ -40,6 +40,8 @@ export interface LayerWork {
   /** Unpack the layers. */
   workers: WorkerPool;
   limits: UnpackLimits;
+  /** Layers that are worked on at a time; docker's three when not given. */
+  atOnce?: number;
   signal: AbortSignal;
   onLayer: (digest: string, state: LayerState) => void;
 }

@@ -15,16 +15,17 @@ export async function imageFor(
   context: EngineContext,
   host: RunHost,
 ): Promise<StoredImage> {
+  const platform = options.platform ?? context.settings["default-platform"];
   if (options.pull !== "always") {
     const found = findImage(context.dataRoot, options.image);
-    if (found !== undefined && (await suits(found, options.platform))) return found;
-    if (options.pull === "never") throw missing(options, found);
+    if (found !== undefined && (await suits(found, platform))) return found;
+    if (options.pull === "never") throw missing(options.image, platform, found);
     host.notice(`Unable to find image '${await familiar(options.image)}' locally`);
   }
   const { pullImage } = await import("../pull.ts");
   return await pullImage(options.image, context, {
     self: host.self,
-    ...(options.platform === undefined ? {} : { platform: options.platform }),
+    ...(platform === undefined ? {} : { platform }),
     ...(host.onPullEvent && !options.quiet ? { onEvent: host.onPullEvent } : {}),
   });
 }
@@ -40,11 +41,15 @@ async function familiar(text: string): Promise<string> {
   return parseReference(text).familiar;
 }
 
-function missing(options: RunOptions, found: StoredImage | undefined): TsboxError {
-  if (found === undefined) return new TsboxError("not-found", `No such image: ${options.image}`);
+function missing(
+  image: string,
+  platform: string | undefined,
+  found: StoredImage | undefined,
+): TsboxError {
+  if (found === undefined) return new TsboxError("not-found", `No such image: ${image}`);
   return new TsboxError(
     "not-found",
-    `image with reference ${options.image} was found but does not provide the specified platform (${options.platform})`,
+    `image with reference ${image} was found but does not provide the specified platform (${platform})`,
   );
 }
 

@@ -248,7 +248,8 @@ export class LayerWriter implements TarSink {
   }
 }
 
-const LIMIT_HINT = "raise TSBOX_MAX_LAYER_BYTES or TSBOX_MAX_LAYER_FILES if you trust the image";
+const LIMIT_HINT =
+  "raise max-layer-bytes or max-layer-files (TSBOX_MAX_LAYER_...) if you trust the image";
 
 function noWhiteout(result: number, place: Place): TsboxError {
   const cause = failed(-result, "hide", pathOf(place));
