@@ -10,10 +10,10 @@ import {
   platformFits,
 } from "../../oci/platform.ts";
 import { parseReference } from "../../oci/reference.ts";
-import type { RemoteImage } from "../pull/resolve.ts";
+import type { CheckedImage } from "../pull/register.ts";
 import type { SpooledFile } from "./spool.ts";
 
-export interface LoadableImage extends Omit<RemoteImage, "top"> {
+export interface LoadableImage extends CheckedImage {
   /** Canonical `registry/repository:tag`. */
   names: string[];
   /** What is not in the store yet, by digest: layers. */
