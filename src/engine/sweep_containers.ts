@@ -1,4 +1,4 @@
-/** Deletes what run processes left that were killed before they could: done by whoever comes next. */
+/** Deletes what run processes left that were killed before or while they could: done by whoever comes next. */
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
 import { nameOf } from "../storage/container_name.ts";
@@ -9,10 +9,14 @@ import {
   isAbandonedDirectory,
   scanContainers,
 } from "../storage/containers.ts";
+import { listTrash } from "../storage/trash.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 
-/** Removes containers of `run --rm` and half-made ones whose run process is dead. */
+/**
+ * Removes containers of `run --rm` and half-made ones whose run process is dead, and finishes deletions
+ * that were cut.
+ */
 export async function sweepContainers(
   context: EngineContext,
   self: SelfCommand,
@@ -23,12 +27,12 @@ export async function sweepContainers(
   const unmade = scan.unrecorded.filter(isAbandonedDirectory)
     .map((directory) => ({ directory, id: directory.slice(-64) }))
     .map((unmade) => ({ ...unmade, name: nameOf(context.dataRoot, unmade.id) }));
-  const rest = [...ended, ...unmade].flatMap((container) => {
+  const trees = [...ended, ...unmade].flatMap((container) => {
     // Without the lock its owner lives after all, or another command is deleting it right now.
     const lock = tryLock(container.directory, "exclusive");
     return lock === undefined
       ? []
       : deleteContainer(context.dataRoot, { ...container, lock }) ?? [];
   });
-  await discardTrees(rest, context, self);
+  await discardTrees([...new Set([...trees, ...listTrash(context.dataRoot)])], context, self);
 }

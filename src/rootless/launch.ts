@@ -121,7 +121,9 @@ export class Launch {
     this.#files = root;
     this.#goOn();
     setupOps(this.#program, input, root);
-    if (!setup.planOnly) this.#goOn();
+    if (setup.planOnly) return;
+    this.#goOn();
+    this.#startGuard();
   }
 
   /** Lets the first process run what was appended. */
@@ -205,8 +207,8 @@ export class Launch {
     const { pid } = this;
     const stub = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
+    const guard = this.#startGuard();
     this.#say();
-    const guard = this.#startGuard(pid);
     const terminal = this.#waitExecuted(stub, process);
     this.#over = true;
     this.#close();
@@ -220,10 +222,13 @@ export class Launch {
     return { pid, ended: end, signal, ...(terminal === undefined ? {} : { terminal }) };
   }
 
-  /** While the child executes: until it changes its user, the death signal it asked for will do. */
-  #startGuard(pid: number): Guard {
+  /**
+   * While the child mounts, and before it may execute: on a busy machine the command can have changed its user,
+   * which takes back the death signal it asked for, before we get to run again.
+   */
+  #startGuard(): Guard {
     try {
-      return this.#guard = startGuard(pid);
+      return this.#guard ??= startGuard(this.pid);
     } catch (error) {
       this.abort();
       throw error;

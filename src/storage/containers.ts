@@ -8,6 +8,7 @@ import { type ContainerLock, makeLock, processStart, tryLock } from "./container
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
 import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
 import { removeDirectly } from "./remove_directly.ts";
+import { trashPath } from "./trash.ts";
 
 /** A container that is being made; its record is not written yet. */
 export interface NewContainer {
@@ -212,7 +213,7 @@ export function deleteContainer(
   container: { id: string; name: string; directory: string; lock: ContainerLock },
 ): string | undefined {
   const { id, name, directory, lock } = container;
-  const dying = `${dataRoot}/tmp/container-${id}`;
+  const dying = trashPath(dataRoot, `container-${id}`);
   try {
     // The name first: as long as the directory is there nobody else takes the name over.
     releaseName(dataRoot, id, name);

@@ -9,6 +9,7 @@ import { listImages, type StoredImage } from "./image_index.ts";
 import { layerHome, listLayers } from "./layers.ts";
 import { storePaths } from "./layout.ts";
 import { lockFile } from "./lock.ts";
+import { trashPath } from "./trash.ts";
 
 /** Milliseconds that unneeded things are kept. */
 const KEPT = 7 * 24 * 60 * 60_000;
@@ -42,7 +43,7 @@ function takeLayers(dataRoot: string, images: readonly StoredImage[], now: numbe
     .map((chainID) => layerHome(dataRoot, chainID))
     .filter((home) => isOld(home, now));
   return homes.map((home) => {
-    const path = `${storePaths(dataRoot).tmp}/removed-${crypto.randomUUID()}`;
+    const path = trashPath(dataRoot, `layer-${crypto.randomUUID()}`);
     renameSync(home, path);
     return path;
   });

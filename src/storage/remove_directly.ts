@@ -15,21 +15,27 @@ import {
 
 /** Levels that are removed here, each with an open descriptor. */
 const MAX_DEPTH = 64;
+/** How often it is begun anew when somebody else deletes the same tree; each time there is less of it. */
+const MAX_TRIES = 100;
 
 /**
  * Removes a tree as the caller, following no link; returns whether all of it is gone.
  *
  * Files of foreign owners, names that are not UTF-8 and what is deeper stay: those are for the worker,
- * which is root of the user namespace and needs its own process. So is what somebody else, such as an
- * overlay that is just being unmounted, removes from under us.
+ * which is root of the user namespace and needs its own process. What somebody else, such as another
+ * command that finishes the same deletion, removes from under us counts as removed.
  */
 export function removeDirectly(path: string): boolean {
-  try {
-    removeTree(path, 0);
-    return true;
-  } catch (thrown) {
-    return isErrno(thrown, ERRNO.ENOENT) && linkStatus(path) === undefined;
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    try {
+      removeTree(path, 0);
+      return true;
+    } catch (thrown) {
+      if (!isErrno(thrown, ERRNO.ENOENT)) return false;
+      if (linkStatus(path) === undefined) return true;
+    }
   }
+  return false;
 }
 
 /**

@@ -46,17 +46,25 @@ export function removeTreeAt(parent: number, name: ByteString): void {
   if (result === 0 || result === -ERRNO.ENOENT) return;
   if (result !== -EISDIR && result !== -ERRNO.EPERM) throw removeError(name, "unlinkat", result);
   const top = openDirectory(parent, name);
+  if (top === undefined) return;
   try {
-    emptyDirectory(top, top, 0, { count: 0 });
+    for (;;) {
+      emptyDirectory(top, top, 0, { count: 0 });
+      const removed = removeDirectoryAt(parent, name);
+      if (removed === 0 || removed === -ERRNO.ENOENT) return;
+      // Another process that deletes the same tree may have moved something up.
+      if (removed !== -ERRNO.ENOTEMPTY) throw removeError(name, "unlinkat", removed);
+      rewind(top);
+    }
   } finally {
     closeSync(top);
   }
-  const removed = removeDirectoryAt(parent, name);
-  if (removed !== 0 && removed !== -ERRNO.ENOENT) throw removeError(name, "unlinkat", removed);
 }
 
-function openDirectory(parent: number, name: ByteString): number {
+/** Undefined when there is none any more. */
+function openDirectory(parent: number, name: ByteString): number | undefined {
   const fd = openAt(parent, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  if (fd === -ERRNO.ENOENT) return undefined;
   if (fd < 0) throw removeError(name, "openat", fd);
   return fd;
 }
@@ -64,11 +72,21 @@ function openDirectory(parent: number, name: ByteString): number {
 /** A container can nest directories deeper than we can hold open, so deep ones become children of the top. */
 function emptyDirectory(top: number, fd: number, depth: number, moved: { count: number }): void {
   for (;;) {
-    const entries = entriesOf(fd);
+    const entries = entriesLeft(fd);
     for (const entry of entries) removeEntry(top, fd, entry, depth, moved);
     // The top gets new children while its own are deleted.
     if (fd !== top || entries.length === 0) return;
     rewind(fd);
+  }
+}
+
+/** None in a directory that another process has deleted: the kernel lists that no more. */
+function entriesLeft(fd: number): DirectoryEntry[] {
+  try {
+    return entriesOf(fd);
+  } catch (thrown) {
+    if (thrown instanceof SyscallError && thrown.errno === ERRNO.ENOENT) return [];
+    throw thrown;
   }
 }
 
@@ -92,6 +110,7 @@ function removeEntry(
   }
   if (depth >= MAX_DEPTH) return moveUp(top, parent, name, moved);
   const fd = openDirectory(parent, name);
+  if (fd === undefined) return;
   try {
     emptyDirectory(top, fd, depth + 1, moved);
   } finally {
@@ -104,7 +123,7 @@ function removeEntry(
 function moveUp(top: number, parent: number, name: ByteString, moved: { count: number }): void {
   for (;;) {
     const result = renameAt(parent, name, top, `.deleted-${moved.count++}`, RENAME_NOREPLACE);
-    if (result === 0) return;
+    if (result === 0 || result === -ERRNO.ENOENT) return;
     if (result !== -ERRNO.EEXIST) throw removeError(name, "renameat2", result);
   }
 }

@@ -5,6 +5,7 @@
 import { readdirSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { storePaths } from "./layout.ts";
 import { lockFile } from "./lock.ts";
+import { isTrashName } from "./trash.ts";
 
 /** A path in `tmp/` that nobody else touches until it is released. */
 export interface TemporaryPlace {
@@ -45,9 +46,13 @@ export function collectTrash(dataRoot: string, now: number): string[] {
   const names = readdirSync(tmp);
   const locks = new Set(names.filter((name) => name.endsWith(".lock")));
   const trash = names.filter((name) => !locks.has(name))
-    .map((name) => ({ path: `${tmp}/${name}`, locked: locks.has(`${name}.lock`) }))
-    .filter(({ path, locked }) =>
-      locked ? isFree(`${path}.lock`) : isOld(path, ABANDONED_AFTER, now)
+    .map((name) => ({
+      path: `${tmp}/${name}`,
+      locked: locks.has(`${name}.lock`),
+      isTrash: isTrashName(name),
+    }))
+    .filter(({ path, locked, isTrash }) =>
+      locked ? isFree(`${path}.lock`) : isTrash || isOld(path, ABANDONED_AFTER, now)
     );
   for (const lock of locks) removeFreeLock(`${tmp}/${lock}`);
   for (const name of readdirSync(partial)) {

@@ -6,6 +6,7 @@ import { listImages, type StoredImage } from "./image_index.ts";
 import { layerHome } from "./layers.ts";
 import { storePaths } from "./layout.ts";
 import { lockFileSoon } from "./lock.ts";
+import { trashPath } from "./trash.ts";
 
 /** What was taken out. */
 export interface DetachedFiles {
@@ -35,7 +36,7 @@ export async function detachImageFiles(
     const chainIDs = image.chainIDs.filter((chainID) => !needed.has(chainID)).reverse();
     const trees = chainIDs.flatMap((chainID) => {
       // A name of its own: a removal that was killed may have left this layer there.
-      const tree = `${paths.tmp}/layer-${crypto.randomUUID()}`;
+      const tree = trashPath(dataRoot, `layer-${crypto.randomUUID()}`);
       return gone(() => renameSync(layerHome(dataRoot, chainID), tree)) ? [] : [tree];
     });
     removeBlobs(dataRoot, image, others);

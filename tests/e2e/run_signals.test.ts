@@ -55,6 +55,11 @@ async function start(flags: readonly string[], script: string): Promise<Started>
   return { child, rest };
 }
 
+/** Seconds that nobody waits for: a number of our own, since other tests may run on this machine. */
+const LONG = `981${process.pid}`;
+const LONG_TOO = `982${process.pid}`;
+const LONG_ALSO = `983${process.pid}`;
+
 /** A script that waits, in small steps: a shell runs its traps between commands. */
 const WAIT = "echo ready; for i in $(seq 500); do sleep 0.02; done; exit 9";
 
@@ -96,9 +101,9 @@ describe("forwarding", () => {
   });
 
   test("a first process that ignores SIGINT is killed at the third", async () => {
-    const { child } = await start([], "echo ready; exec sleep 98710");
+    const { child } = await start([], `echo ready; exec sleep ${LONG_ALSO}`);
     // Until then it is the shell, which handles SIGINT.
-    await until("it sleeps", () => processesWith("sleep\x0098710").length > 0);
+    await until("it sleeps", () => processesWith(`sleep\x00${LONG_ALSO}`).length > 0);
     for (let i = 0; i < 3; i++) {
       expect(child.exitCode).toBe(null);
       child.kill("SIGINT");
@@ -106,7 +111,7 @@ describe("forwarding", () => {
     }
     expect(await child.exited).toBe(137);
     expect(await child.stderr.text()).toContain("got 3 SIGTERM/SIGINTs, forcefully exiting");
-    expect(processesWith("98710")).toEqual([]);
+    expect(processesWith(LONG_ALSO)).toEqual([]);
     expect(box.leftovers()).toEqual([]);
   });
 
@@ -141,19 +146,24 @@ describe("--init", () => {
 
 describe("SIGKILL of tsbox", () => {
   test.each([
-    ["a root process", [], "exec sleep 98711"],
-    ["a process under the init", ["--init"], "sleep 98711"],
-    ["one with children of its own session", [], "setsid sleep 98711 & sleep 98711"],
-    ["one that changed its user", [], "exec setuidgid nobody sleep 98711"],
-    ["one that was started as another user", ["-u", "nobody"], "exec sleep 98711"],
-    ["one with a network", ["--network", "private", "-e", "MARK=98711"], "exec sleep 98711"],
-    ["one on the host's process ids", ["--pid", "host"], "exec setuidgid nobody sleep 98711"],
+    ["a root process", [], `exec sleep ${LONG}`],
+    ["a process under the init", ["--init"], `sleep ${LONG}`],
+    ["one with children of its own session", [], `setsid sleep ${LONG} & sleep ${LONG}`],
+    ["one that changed its user", [], `exec su -s /bin/sh nobody -c 'exec sleep ${LONG}'`],
+    ["one that was started as another user", ["-u", "nobody"], `exec sleep ${LONG}`],
+    ["one with a network", ["--network", "private", "-e", `MARK=${LONG}`], `exec sleep ${LONG}`],
+    [
+      "one on the host's process ids",
+      ["--pid", "host"],
+      `exec su -s /bin/sh nobody -c 'exec sleep ${LONG}'`,
+    ],
   ])("ends %s, and the next command leaves nothing of it", async (_, flags, script) => {
     const { child } = await start(flags, `echo ready; ${script}`);
     expect(box.leftovers().length).toBeGreaterThan(0);
-    await until("it runs", () => processesWith("98711").length > 0);
+    // The words of tsbox and of the shell have a blank between the two.
+    await until("it runs", () => processesWith(`sleep\x00${LONG}`).length > 0);
     child.kill("SIGKILL");
-    await until("all of it is gone", () => processesWith("98711").length === 0);
+    await until("all of it is gone", () => processesWith(LONG).length === 0);
     await listedNoMore();
     expect(box.leftovers()).toEqual([]);
     expect(helpers()).toEqual([]);
@@ -161,13 +171,13 @@ describe("SIGKILL of tsbox", () => {
 
   test("while the container is being made leaves nothing either", async () => {
     for (let delay = 1; delay < 30; delay += 4) {
-      const words = box.words([], ["sleep", "98712"]);
+      const words = box.words([], ["sleep", LONG_TOO]);
       const child = Bun.spawn([TSBOX, ...words], { env: box.home.env, stderr: "ignore" });
       await Bun.sleep(delay);
       child.kill("SIGKILL");
       await child.exited;
     }
-    await until("all are gone", () => processesWith("98712").length === 0);
+    await until("all are gone", () => processesWith(LONG_TOO).length === 0);
     await listedNoMore();
     expect(box.leftovers()).toEqual([]);
   });
