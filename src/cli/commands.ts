@@ -14,6 +14,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/pull.ts").then((module) => module.command),
   },
   {
+    paths: ["push", "image push"],
+    summary: "Upload an image to a registry",
+    load: () => import("./commands/push.ts").then((module) => module.command),
+  },
+  {
     paths: ["images", "image ls", "image list"],
     summary: "List images",
     load: () => import("./commands/images.ts").then((module) => module.command),
@@ -67,11 +72,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     paths: ["search"],
     summary: "Search Docker Hub or a registry for images",
     load: () => import("./commands/search.ts").then((module) => module.command),
-  },
-  {
-    paths: ["load", "image load"],
-    summary: "Load an image from a tar archive or STDIN",
-    load: () => import("./commands/load.ts").then((module) => module.command),
   },
   {
     paths: ["info", "system info"],

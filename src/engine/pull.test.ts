@@ -397,3 +397,17 @@ test("a failing layer ends the others, and the first failure is told", async () 
   expect(performance.now() - start).toBeLessThan(10_000);
   expectClean();
 });
+
+test("an image that comes again in another form keeps the manifest whose blobs are there", async () => {
+  const tar = archive(file("a", Buffer.from("a")));
+  const plain = "application/vnd.oci.image.layer.v1.tar";
+  const first = server.addImage("app", "gzip", [layer(tar)]);
+  server.addImage("app", "plain", [layer(tar, tar, plain)]);
+  await pull("app:gzip");
+  const image = await pull("app:plain");
+  expect(image.names.length).toBe(2);
+  expect(image.manifestDigest).toBe(first.digest);
+  expect(image.layers.map(({ mediaType }) => mediaType)).toEqual([GZIP]);
+  const [blob = ""] = image.layers.map(({ digest }) => digest.slice("sha256:".length));
+  expect(existsSync(`${storePaths(root).blobs}/${blob}`)).toBe(true);
+});

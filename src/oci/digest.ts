@@ -61,11 +61,18 @@ export function digestHex(digest: Digest): string {
 /** What `digest` is compared with: feed it all bytes, then ask once. */
 export class DigestHasher {
   readonly #algorithm: DigestAlgorithm;
-  readonly #hasher: Bun.CryptoHasher;
+  #hasher: Bun.CryptoHasher;
 
   constructor(algorithm: DigestAlgorithm = "sha256") {
     this.#algorithm = algorithm;
     this.#hasher = new Bun.CryptoHasher(algorithm);
+  }
+
+  /** Another one that was fed the same bytes. */
+  copy(): DigestHasher {
+    const copy = new DigestHasher(this.#algorithm);
+    copy.#hasher = this.#hasher.copy();
+    return copy;
   }
 
   update(bytes: Uint8Array): void {

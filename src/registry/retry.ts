@@ -7,6 +7,8 @@ export interface Timing {
   response: number;
   /** Without a byte of a body we are waiting for. */
   stall: number;
+  /** From the last byte of an upload to its answer: the registry checks and stores all of it then. */
+  finish: number;
   /** Before the second attempt; doubles with each. */
   firstDelay: number;
   maxDelay: number;
@@ -21,6 +23,7 @@ export interface Timing {
 export const DEFAULT_TIMING: Timing = {
   response: 60_000,
   stall: 30_000,
+  finish: 300_000,
   firstDelay: 500,
   maxDelay: 15_000,
   maxRetryAfter: 60_000,

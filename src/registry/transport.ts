@@ -41,8 +41,11 @@ export interface HttpRequest {
 export interface UploadBody {
   /** Bytes. */
   length: number;
-  /** @param alive to be called whenever more is asked for: the other side takes it */
-  open(alive: () => void): Uint8Array | ReadableStream<Uint8Array>;
+  /**
+   * @param alive to be called whenever more is asked for, since the other side takes it; with the
+   *   milliseconds to wait from now on, if others
+   */
+  open(alive: (wait?: number) => void): Uint8Array | ReadableStream<Uint8Array>;
 }
 
 /** An answer whose body is not yet read. Read or {@link discard} it, or the connection stays. */
@@ -139,9 +142,10 @@ export class Transport {
     const own = new AbortController();
     const timeout = request.timeout ?? this.timing.response;
     let timer = setTimeout(() => own.abort(), timeout);
-    const alive = () => {
+    let answered = false;
+    const alive = (wait = timeout) => {
       clearTimeout(timer);
-      timer = setTimeout(() => own.abort(), timeout);
+      if (!answered) timer = setTimeout(() => own.abort(), wait);
     };
     try {
       const response = await fetch(url, this.#init(request, url, headers, own.signal, alive));
@@ -151,6 +155,7 @@ export class Transport {
       if (signal?.aborted) throw cancelled(signal);
       throw own.signal.aborted ? timedOut(url) : requestError(error, url);
     } finally {
+      answered = true;
       clearTimeout(timer);
     }
   }
@@ -160,7 +165,7 @@ export class Transport {
     url: URL,
     headers: Record<string, string>,
     own: AbortSignal,
-    alive: () => void,
+    alive: (wait?: number) => void,
   ): BunFetchRequestInit {
     const { signal, method = "GET", body } = request;
     const upload = typeof body === "object" ? body : undefined;

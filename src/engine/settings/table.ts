@@ -25,6 +25,7 @@ export interface SettingTypes {
   "default-platform": string;
   "insecure-registries": readonly string[];
   "max-concurrent-downloads": number;
+  "max-concurrent-uploads": number;
   "max-download-attempts": number;
   "max-layer-bytes": number;
   "max-layer-files": number;
@@ -100,6 +101,12 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<SettingTypes[K], De
     flag: "max-concurrent-downloads",
     byDefault: 3,
     help: "Set the max concurrent downloads",
+  },
+  "max-concurrent-uploads": {
+    kind: count(1, 64),
+    flag: "max-concurrent-uploads",
+    byDefault: 5,
+    help: "Set the max concurrent uploads",
   },
   "max-download-attempts": {
     kind: count(1, 60),
