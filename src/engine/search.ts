@@ -6,6 +6,7 @@ import { type FoundRepository, searchRegistry } from "../registry/search.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { booleanFilter, type Filters, passes } from "./filters.ts";
+import { registryOptions } from "./registry_options.ts";
 
 export const SEARCH_FILTERS = ["stars", "is-official"];
 /** Docker says that it will go; what it tells is gone already. */
@@ -30,9 +31,8 @@ export async function searchImages(
     throw new TsboxError("invalid-argument", `limit ${limit} is outside the range of [1, 100]`);
   }
   const fits = filter(filters);
-  const { home, dockerConfigDir, env, build } = context;
-  const userAgent = `tsbox/${build.version}`;
-  const connection = new Connection({ home, dockerConfigDir, env, userAgent });
+  const { dockerConfigDir, env } = context;
+  const connection = new Connection(registryOptions(context));
   const found = await searchRegistry(
     connection,
     new CredentialSource(dockerConfigDir, env),

@@ -4,6 +4,7 @@ import type { Audience } from "./authenticator.ts";
 import { CredentialSource } from "./credentials.ts";
 import { Endpoints } from "./endpoints.ts";
 import { NO_POLICY, type RegistryPolicy } from "./policy.ts";
+import type { Lookup } from "./reach.ts";
 import { DEFAULT_TIMING, type Timing } from "./retry.ts";
 import { discard, type HttpAnswer, type HttpRequest, Transport } from "./transport.ts";
 
@@ -20,6 +21,8 @@ export interface RegistryClientOptions {
   policy?: RegistryPolicy;
   /** In place of {@link DEFAULT_TIMING}. */
   timing?: Partial<Timing>;
+  /** In place of the system's name service. */
+  lookup?: Lookup;
 }
 
 export class Connection {
@@ -40,6 +43,7 @@ export class Connection {
       userAgent,
       timing: this.timing,
       policy,
+      ...(options.lookup && { lookup: options.lookup }),
     });
     this.endpoints = new Endpoints(this.transport);
     this.#authenticator = new Authenticator(

@@ -9,6 +9,7 @@ import {
 import { hostNames, isLoopback } from "./hosts.ts";
 import { isListedInsecure, refuseBlocked, type RegistryPolicy } from "./policy.ts";
 import { proxyFor } from "./proxy.ts";
+import { type Lookup, Reach } from "./reach.ts";
 import { cancelled, type Timing, TransientError } from "./retry.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,6 +23,8 @@ export interface TransportOptions {
   userAgent: string;
   timing: Timing;
   policy: RegistryPolicy;
+  /** In place of the system's name service. */
+  lookup?: Lookup;
 }
 
 export interface HttpRequest {
@@ -66,10 +69,12 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export class Transport {
   readonly #options: TransportOptions;
   readonly #certificates = new Map<string, HostCertificates>();
+  readonly #reach: Reach;
   #system: string | null | undefined;
 
   constructor(options: TransportOptions) {
     this.#options = options;
+    this.#reach = new Reach(options.lookup);
   }
 
   get timing(): Timing {
@@ -94,6 +99,7 @@ export class Transport {
     const headers = { ...request.headers };
     let url = request.url;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+      await this.#checkReach(request.origin, url);
       const answer = await this.#exchange(request, url, headers);
       const location = answer.response.headers.get("location");
       if (!REDIRECTS.has(answer.response.status) || location === null) return answer;
@@ -129,6 +135,25 @@ export class Transport {
     const allowed = this.isInsecure(origin) && this.isInsecure(to);
     if (!allowed) throw refusedRedirect(from, "it is not https", to);
     return to;
+  }
+
+  /** Of redirects, token realms and places for uploads: a far registry is to lead to nothing near. */
+  async #checkReach(origin: URL, url: URL): Promise<void> {
+    if (url.host === origin.host || this.#isNamedByUser(url)) return;
+    const isProxied = (url: URL) => proxyFor(url, this.#options.env) !== false;
+    const verdict = await this.#reach.judge(origin, url, isProxied);
+    if (verdict === "allowed") return;
+    if (verdict === "unknown") throw unknownHost(url);
+    throw new TsboxError(
+      "unavailable",
+      `Cannot follow ${origin.host} to ${url.host}: that is in this machine's network, the registry is not`,
+      { hint: `if you know it, put its authority into ~/.config/tsbox/certs.d/${url.host}/ca.crt` },
+    );
+  }
+
+  /** Hosts of the network that settings or certificates are for; this machine itself is never meant. */
+  #isNamedByUser(url: URL): boolean {
+    return !isLoopback(url.hostname) && (this.isInsecure(url) || this.hasOwnAuthority(url));
   }
 
   async #exchange(
@@ -246,6 +271,11 @@ function redirectTarget(from: URL, location: string): URL {
   return next;
 }
 
+function unknownHost(url: URL): TransientError {
+  const error = new TsboxError("unavailable", `Cannot reach ${url.host}: no such host`);
+  return new TransientError(error, { unreachable: true });
+}
+
 function timedOut(url: URL): TransientError {
   return new TransientError(
     new TsboxError("unavailable", `Cannot reach ${url.host}: no answer in time`),
@@ -274,12 +304,17 @@ export function requestError(error: unknown, url: URL): Error {
       hint: `put its authority's certificate into ~/.config/tsbox/certs.d/${url.host}/ca.crt`,
     });
   }
-  if (code === "EPROTO") return new TsboxError("unavailable", text, { cause: error });
+  if (FINAL.has(code)) return new TsboxError("unavailable", text, { cause: error });
   const failure = new TsboxError("unavailable", text, { cause: error });
   return new TransientError(failure, { unreachable: UNREACHABLE.has(code) });
 }
 
+/** The server is of another kind, or wants to be a nuisance. */
+const FINAL = new Set(["EPROTO", "ResponseHeadersTooLarge"]);
+
 const REASONS: Record<string, string> = {
+  ResponseHeadersTooLarge: "the headers of its answer are too large",
+  Malformed_HTTP_Response: "its answer is not HTTP",
   ECONNREFUSED: "connection refused",
   ECONNRESET: "the connection was closed",
   ENOTFOUND: "no such host",
