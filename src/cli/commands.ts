@@ -24,6 +24,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/images.ts").then((module) => module.command),
   },
   {
+    paths: ["tag", "image tag"],
+    summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    load: () => import("./commands/tag.ts").then((module) => module.command),
+  },
+  {
+    paths: ["history", "image history"],
+    summary: "Show the history of an image",
+    load: () => import("./commands/history.ts").then((module) => module.command),
+  },
+  {
+    paths: ["image prune"],
+    summary: "Remove unused images",
+    load: () => import("./commands/image_prune.ts").then((module) => module.command),
+  },
+  {
     paths: ["ps", "container ls", "container list", "container ps"],
     summary: "List containers",
     load: () => import("./commands/ps.ts").then((module) => module.command),

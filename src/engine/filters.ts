@@ -56,6 +56,13 @@ export function hasLabels(filters: Filters, labels: Readonly<Record<string, stri
   });
 }
 
+/** Whether no `label!=key` and `label!=key=value` fits: what such a filter wants. */
+export function lacksLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
+  return (filters.get("label!") ?? []).every((unwanted) =>
+    !hasLabels(new Map([["label", [unwanted]]]), labels)
+  );
+}
+
 /** The words Go reads as a boolean. Throws TsboxError("invalid-argument"). */
 export function booleanFilter(filters: Filters, key: string): boolean | undefined {
   const value = filters.get(key)?.at(-1);

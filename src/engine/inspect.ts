@@ -1,9 +1,9 @@
 /** `inspect`: one object of the store in full, by any of its names. */
 import { TsboxError } from "../errors.ts";
 import { findContainer } from "../storage/containers.ts";
-import { findImage, listEntries, wholeImage } from "../storage/image_index.ts";
+import { listEntries, wholeImage } from "../storage/image_index.ts";
 import type { EngineContext } from "./context.ts";
-import { noSuchImage } from "./images.ts";
+import { imageForPlatform } from "./image_platform.ts";
 import { containerInspection } from "./inspect_container.ts";
 import { imageInspection } from "./inspect_image.ts";
 
@@ -11,12 +11,17 @@ import { imageInspection } from "./inspect_image.ts";
 export type ObjectType = "container" | "image" | undefined;
 
 /**
- * The object that `text` means, in the shape of Docker's API.
+ * The object that `text` means, in the shape of Docker's API; an image only if it is for `platform`.
  * Throws TsboxError("not-found"), or ("invalid-argument") when a prefix is ambiguous.
  */
-export function inspectObject(context: EngineContext, text: string, type: ObjectType) {
+export function inspectObject(
+  context: EngineContext,
+  text: string,
+  type: ObjectType,
+  platform?: string,
+) {
   if (type === "container") return inspectContainer(context, text);
-  if (type === "image") return inspectImage(context, text);
+  if (type === "image") return inspectImage(context, text, platform);
   return orNothing(() => inspectContainer(context, text)) ??
     orNothing(() => inspectImage(context, text)) ?? noSuchObject(text);
 }
@@ -28,10 +33,8 @@ function inspectContainer({ dataRoot }: EngineContext, text: string) {
   return containerInspection(dataRoot, found, image);
 }
 
-function inspectImage({ dataRoot }: EngineContext, text: string) {
-  const image = findImage(dataRoot, text);
-  if (image === undefined) throw noSuchImage(text);
-  return imageInspection(dataRoot, image);
+function inspectImage({ dataRoot }: EngineContext, text: string, platform?: string) {
+  return imageInspection(dataRoot, imageForPlatform(dataRoot, text, platform));
 }
 
 /** Not being one kind of object, not even by its form, leaves the other. */

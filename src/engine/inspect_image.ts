@@ -1,5 +1,6 @@
 import { layerDirectory } from "../storage/layers.ts";
 import type { StoredImage } from "../storage/image_index.ts";
+import { configDocument } from "./config_document.ts";
 import { repoDigests, repoTags } from "./images.ts";
 
 /** What a container made of the image begins with. */
@@ -30,15 +31,16 @@ export function lowerDirectories(dataRoot: string, image: Pick<StoredImage, "cha
 /** `GET /images/{name}/json` of Docker's API. */
 export function imageInspection(dataRoot: string, image: StoredImage) {
   const { config } = image;
+  const document = configDocument(dataRoot, image.id);
   const [top, ...below] = lowerDirectories(dataRoot, image);
   return {
     Id: image.id,
     RepoTags: repoTags(image),
     RepoDigests: repoDigests(image),
     Parent: "",
-    Comment: "",
+    Comment: document?.history.at(-1)?.comment ?? "",
     ...(image.created !== "" && { Created: image.created }),
-    DockerVersion: "",
+    DockerVersion: document?.dockerVersion ?? "",
     Author: config.author ?? "",
     Config: configPart(image),
     Architecture: image.platform.architecture,
@@ -53,6 +55,8 @@ export function imageInspection(dataRoot: string, image: StoredImage) {
       Name: "overlay",
     },
     RootFS: { Type: "layers", Layers: config.diffIds },
+    // Go's zero time, as docker says for an image that only a pull has named.
+    Metadata: { LastTagTime: image.tagged ?? "0001-01-01T00:00:00Z" },
     // Not Docker's: with one mapped id, every file belongs to the user.
     OwnersLost: image.ownersLost,
   };

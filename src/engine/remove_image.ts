@@ -15,7 +15,6 @@ import {
 import { detachImageFiles } from "../storage/unused_files.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
-import { noSuchImage } from "./images.ts";
 import {
   type ImageUser,
   planRemoval,
@@ -38,6 +37,9 @@ type Removal = RemovalPlan & { image: StoredImage };
 const START_TIME = 2000;
 const POLL = 5;
 
+/** What is to be taken from the images, now that they are locked; undefined: nothing. */
+type Planner = (images: ImageEntry[], users: ImageUser[]) => RemovalPlan | undefined;
+
 /**
  * Removes an image, or only one of its names while it has others.
  * Throws TsboxError("not-found"), ("in-use") in docker's words, ("cancelled").
@@ -48,33 +50,44 @@ export async function removeImage(
   text: string,
   options: { force: boolean; signal: AbortSignal },
 ): Promise<RemovedImage> {
+  const plan: Planner = (images, users) => planRemoval(images, users, text, options);
+  return await removePlanned(context, self, plan, options.signal);
+}
+
+/** Does what `plan` says of the images as they are when nobody else changes them. */
+export async function removePlanned(
+  context: EngineContext,
+  self: SelfCommand,
+  planner: Planner,
+  signal: AbortSignal,
+): Promise<RemovedImage> {
   const { dataRoot } = context;
-  const plan = removeFromIndex(dataRoot, text, options.force);
+  const plan = removeFromIndex(dataRoot, planner);
+  if (plan === undefined) return { untagged: [], deleted: [] };
   const names = untagged(plan);
   if (!plan.deletes || await isTaken(dataRoot, plan)) return { untagged: names, deleted: [] };
-  const { chainIDs, trees } = await detachImageFiles(dataRoot, plan.image, options.signal);
+  const { chainIDs, trees } = await detachImageFiles(dataRoot, plan.image, signal);
   await discardTrees(trees, context, self);
   return { untagged: names, deleted: [plan.image.id, ...chainIDs] };
 }
 
-function removeFromIndex(dataRoot: string, text: string, force: boolean): Removal {
+function removeFromIndex(dataRoot: string, planner: Planner): Removal | undefined {
   const users = imageUsers(dataRoot);
   const made: Removal[] = [];
   updateImages(dataRoot, (images) => {
-    const plan = planRemoval(images, users, text, { force });
-    const image = wholeImage(dataRoot, plan.image);
-    if (image === undefined) throw noSuchImage(text);
+    const plan = planner(images, users);
+    const image = plan && wholeImage(dataRoot, plan.image);
+    if (plan === undefined || image === undefined) return images;
     made.push({ ...plan, image });
     return plan.deletes
       ? images.filter((other) => other !== plan.image)
       : images.map((other) => other === plan.image ? withoutNames(plan) : other);
   });
-  const [removal] = made;
-  if (removal === undefined) throw new Error("updateImages() returned without calling back");
-  return removal;
+  return made[0];
 }
 
-function imageUsers(dataRoot: string): ImageUser[] {
+/** Which containers were made of which images. */
+export function imageUsers(dataRoot: string): ImageUser[] {
   return listContainers(dataRoot).filter((c) => !isAbandoned(c)).map(({ record }) => ({
     imageId: record.image.id,
     containerId: record.id,

@@ -12,6 +12,8 @@ export interface ImageConfig {
   /** RFC 3339. */
   created?: string;
   author?: string;
+  /** Of the docker that built it. */
+  dockerVersion?: string;
   /** Digests of the uncompressed layers, from the bottom. */
   diffIds: Digest[];
   /** Undefined: none; docker tells that from an empty list only in what it prints. */
@@ -57,7 +59,12 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   return {
     architecture: json.optionalString("architecture") ?? "",
     os: "linux",
-    ...strings(json, { variant: "variant", created: "created", author: "author" }),
+    ...strings(json, {
+      variant: "variant",
+      created: "created",
+      author: "author",
+      dockerVersion: "docker_version",
+    }),
     diffIds: readDiffIds(json.object("rootfs")),
     ...readProcess(json.optionalObject("config")),
     history: json.objects("history").map(readHistory),

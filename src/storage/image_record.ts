@@ -35,6 +35,8 @@ export interface ImageEntry {
   created: string;
   /** Bytes of all layers, unpacked. */
   size: number;
+  /** When it got a name here, other than by a pull; RFC 3339. */
+  tagged?: string;
 }
 
 /** An image whose layers are all unpacked. */
@@ -67,8 +69,8 @@ export function isWhole(image: ImageEntry | StoredImage): image is StoredImage {
 }
 
 /** The fields of an image that the index holds, and no others. */
-export function entryOf({ id, names, digests, created, size }: ImageEntry): ImageEntry {
-  return { id, names, digests, created, size };
+export function entryOf({ id, names, digests, created, size, tagged }: ImageEntry): ImageEntry {
+  return { id, names, digests, created, size, ...(tagged !== undefined && { tagged }) };
 }
 
 /**
@@ -111,8 +113,8 @@ export function writeImages(dataRoot: string, images: readonly StoredImage[]): v
   const { imageRecords } = storePaths(dataRoot);
   ensureDirectory(imageRecords, 0o700);
   for (const image of images) {
-    const { id: _id, names: _names, digests: _digests, created: _created, size: _size, ...record } =
-      image;
+    const entry = entryOf(image);
+    const record = Object.fromEntries(Object.entries(image).filter(([key]) => !(key in entry)));
     const path = recordPath(dataRoot, image.id);
     writeDurably(`${path}.new`, JSON.stringify(record));
     rename(`${path}.new`, path);

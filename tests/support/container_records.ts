@@ -1,6 +1,6 @@
 /** Containers and images as they stand in a store, without anything having run. */
 import { DEFAULT_OPTIONS } from "./run_options.ts";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { RunOptions } from "../../src/container/run_options.ts";
 import {
   type ContainerRecord,
@@ -10,7 +10,7 @@ import {
 } from "../../src/storage/container_record.ts";
 import { createContainer, type NewContainer } from "../../src/storage/containers.ts";
 import { type StoredImage, updateImages } from "../../src/storage/image_index.ts";
-import { openStore } from "../../src/storage/layout.ts";
+import { openStore, storePaths } from "../../src/storage/layout.ts";
 
 const OPTIONS: RunOptions = { ...DEFAULT_OPTIONS, image: "busybox", network: "none" };
 
@@ -108,5 +108,20 @@ export function storeImages(dataRoot: string, images: StoredImage[]): void {
   updateImages(dataRoot, (before) => [...before, ...images]);
   for (const chainID of images.flatMap((image) => image.chainIDs)) {
     mkdirSync(`${paths.layers}/${chainID.slice(7)}/diff`, { recursive: true });
+  }
+}
+
+/** Gives stored layers their records and images their blobs, with these sizes in bytes. */
+export function storeSizes(
+  dataRoot: string,
+  sizes: { layers?: Record<string, number>; blobs?: Record<string, number> },
+): void {
+  const paths = storePaths(dataRoot);
+  for (const [chainID, size] of Object.entries(sizes.layers ?? {})) {
+    const record = { diffID: chainID, size, entries: 1, ownersLost: false };
+    writeFileSync(`${paths.layers}/${chainID.slice(7)}/layer.json`, JSON.stringify(record));
+  }
+  for (const [digest, size] of Object.entries(sizes.blobs ?? {})) {
+    writeFileSync(`${paths.blobs}/${digest.slice(7)}`, new Uint8Array(size));
   }
 }

@@ -1,10 +1,14 @@
 import type { ImageSummary } from "../../engine/api_types.ts";
-import { parseFilters } from "../../engine/filters.ts";
+import { TsboxError } from "../../errors.ts";
+import type { EngineContext } from "../../engine/context.ts";
+import { type Filters, parseFilters } from "../../engine/filters.ts";
 import { IMAGE_FILTERS, imageSummaries } from "../../engine/images.ts";
 import { goTime, humanDuration, humanSize } from "../../engine/units.ts";
 import type { Command } from "../command.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
 import { printFormatted } from "../format/print_formatted.ts";
+import type { CliIo } from "../io.ts";
+import type { ParsedLine } from "../parse.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
 
 const NONE = "<none>";
@@ -45,12 +49,13 @@ export const command: Command = {
       // There are no intermediate images that it could hide: what it asks for is always so.
       { name: "all", short: "a", help: "Show all images (there are no hidden ones)" },
       { name: "digests", help: "Show digests" },
-      { name: "tree", help: "", unsupported: true },
+      { name: "tree", help: "List images and their platforms as a tree (EXPERIMENTAL)" },
     ],
   },
   run: async (line, io, context) => {
     const { flags, args } = line;
     const filters = parseFilters(flags.all("filter"), IMAGE_FILTERS);
+    if (flags.on("tree")) return await printTree(line, io, context, filters);
     const options = { digests: flags.on("digests"), full: flags.on("no-trunc") };
     const output = outputOptions(line);
     const images = imageSummaries(context, filters, {
@@ -64,6 +69,32 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** Docker's words for what the tree has no place for. */
+const NOT_WITH_TREE = {
+  quiet: "quiet",
+  "no-trunc": "no-trunc",
+  digests: "show-digest",
+  format: "format",
+};
+
+async function printTree(
+  { flags, args }: ParsedLine,
+  io: CliIo,
+  context: EngineContext,
+  filters: Filters,
+): Promise<number> {
+  for (const [flag, name] of Object.entries(NOT_WITH_TREE)) {
+    if ((flags.last(flag) ?? "false") === "false") continue;
+    throw new TsboxError("unsupported", `--${name} is not yet supported with --tree`);
+  }
+  const { imageTree } = await import("../../engine/image_tree.ts");
+  const { imageTreeText } = await import("../format/image_tree.ts");
+  const colours = io.isTty(1);
+  const width = colours ? io.columns() : 80;
+  io.out(imageTreeText(imageTree(context, filters, args[0]), { width, colours }));
+  return 0;
+}
 
 /** Only who asks for them waits for these sizes: they take a look at every layer. */
 function needsShares(format: string | undefined): boolean {
@@ -92,6 +123,7 @@ function imageRows(image: ImageSummary, options: { digests: boolean; full: boole
   for (const text of image.RepoDigests) {
     if (tags.some(([repository]) => text.startsWith(`${repository}@`))) continue;
     const [repository, digest] = splitLast(text, "@");
+    if (!options.digests && names.some((name) => name.repository === repository)) continue;
     names.push({ repository, tag: NONE, digest });
   }
   if (names.length === 0) names.push({ repository: NONE, tag: NONE, digest: NONE });
@@ -126,10 +158,10 @@ function imageRow(
     Digest: digest,
     ID: shownId(image.Id, full),
     Repository: repository,
-    SharedSize: isShareKnown ? humanSize(SharedSize) : "N/A",
+    SharedSize: isShareKnown ? humanSize(SharedSize, 4) : "N/A",
     Size: size,
     Tag: tag,
-    UniqueSize: isShareKnown ? humanSize(Size - SharedSize) : "N/A",
-    VirtualSize: size,
+    UniqueSize: isShareKnown ? humanSize(Size - SharedSize, 4) : "N/A",
+    VirtualSize: humanSize(Size, 4),
   };
 }

@@ -43,7 +43,11 @@ export const image: Command = inspector({
   summary: "Display detailed information on one or more images",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
   args: { min: 1 },
-  flags: [FORMAT, { name: "platform", value: "string", help: "", unsupported: true }],
+  flags: [FORMAT, {
+    name: "platform",
+    value: "string",
+    help: 'Fail unless the image is for this platform, "os[/arch[/variant]]"',
+  }],
 }, "image");
 
 /** `tsbox container inspect`. */
@@ -72,7 +76,7 @@ function inspectAll(line: ParsedLine, io: CliIo, context: EngineContext, type: O
   let errors = "";
   for (const name of line.args) {
     try {
-      found.push(inspectObject(context, name, type));
+      found.push(inspectObject(context, name, type, line.flags.last("platform")));
     } catch (thrown) {
       errors += errorText(thrown);
     }

@@ -1,7 +1,20 @@
 import type { Flag } from "../flags.ts";
 import type { ParsedLine } from "../parse.ts";
 
-/** The flags every list has. */
+/** `--format` of a list. */
+export const FORMAT: Flag = {
+  name: "format",
+  value: "string",
+  help: 'Format output: "table", "table TEMPLATE", "json" or a Go template',
+};
+
+/** `--no-trunc`. */
+export const NO_TRUNC: Flag = { name: "no-trunc", help: "Don't truncate output" };
+
+/** `--quiet` of a list. */
+export const QUIET: Flag = { name: "quiet", short: "q", help: "Only display IDs" };
+
+/** The flags most lists have. */
 export const LIST_FLAGS: Flag[] = [
   {
     name: "filter",
@@ -9,13 +22,9 @@ export const LIST_FLAGS: Flag[] = [
     value: "filter",
     help: "Filter output based on conditions provided",
   },
-  {
-    name: "format",
-    value: "string",
-    help: 'Format output: "table", "table TEMPLATE", "json" or a Go template',
-  },
-  { name: "no-trunc", help: "Don't truncate output" },
-  { name: "quiet", short: "q", help: "Only display IDs" },
+  FORMAT,
+  NO_TRUNC,
+  QUIET,
 ];
 
 /** `--format` and `--quiet`, as formatRows takes them. */

@@ -14,7 +14,7 @@ export const command: Command = {
     args: { min: 1 },
     flags: [
       { name: "force", short: "f", help: "Force removal of the image" },
-      { name: "no-prune", help: "", unsupported: true },
+      { name: "no-prune", help: "Do not delete untagged parents (there are none)" },
       { name: "platform", value: "string", help: "", unsupported: true },
     ],
   },

@@ -9,6 +9,7 @@ import {
   wholeImage,
 } from "../../storage/image_index.ts";
 import { chainIDs, type LayerRecord } from "../../storage/layers.ts";
+import { withoutNames } from "../image_names.ts";
 import type { RemoteImage } from "./resolve.ts";
 
 /**
@@ -33,7 +34,7 @@ export function registerImage(
     newer = !isNamed(known, reference, image);
     image = known === undefined ? image : merged(dataRoot, known, image);
     return [
-      ...images.filter((other) => other !== known).map((o) => without(o, image.names)),
+      ...images.filter((other) => other !== known).map((o) => withoutNames(o, image.names)),
       image,
     ];
   });
@@ -87,6 +88,7 @@ function isNamed(
 function merged(dataRoot: string, known: ImageEntry, image: StoredImage): StoredImage {
   return {
     ...wholeForm(dataRoot, known, image),
+    ...(known.tagged !== undefined && { tagged: known.tagged }),
     names: [...new Set([...known.names, ...image.names])],
     digests: [...new Set([...known.digests, ...image.digests])],
   };
@@ -103,10 +105,4 @@ function wholeForm(dataRoot: string, known: ImageEntry, image: StoredImage): Sto
   const { indexDigest: _, ...rest } = image;
   const { manifestDigest, indexDigest, layers } = before;
   return { ...rest, manifestDigest, ...(indexDigest !== undefined && { indexDigest }), layers };
-}
-
-/** A name means one image; the one that had it before may be dangling now. */
-function without(image: ImageEntry, names: readonly string[]): ImageEntry {
-  if (!image.names.some((name) => names.includes(name))) return image;
-  return { ...image, names: image.names.filter((name) => !names.includes(name)) };
 }
