@@ -69,6 +69,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/rmi.ts").then((module) => module.command),
   },
   {
+    paths: ["export", "container export"],
+    summary: "Export a container's filesystem as a tar archive",
+    load: () => import("./commands/export.ts").then((module) => module.command),
+  },
+  {
     paths: ["save", "image save"],
     summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
     load: () => import("./commands/save.ts").then((module) => module.command),

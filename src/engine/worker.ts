@@ -21,6 +21,19 @@ export function startJob(
 }
 
 /**
+ * Starts a worker that writes to a descriptor of ours, or reads from it.
+ * @throws SyscallError when it cannot be started
+ */
+export function startFileJob(
+  job: WorkerJob,
+  userns: UserNamespace,
+  self: SelfCommand,
+  file: number,
+): RunningJob {
+  return new WorkerProcess(userns, self, [JSON.stringify(job)], file).answer(() => {});
+}
+
+/**
  * Deletes trees that hold files of foreign owners; absolute paths.
  * @throws TsboxError
  */

@@ -1,4 +1,5 @@
 /** Jobs for a worker, and how it answers: the protocol between the engine and itself in the user namespace. */
+import type { ExportJob } from "../storage/export_tree.ts";
 import type { UnpackJob } from "../storage/unpack.ts";
 import { type ErrorCode, TsboxError } from "../errors.ts";
 
@@ -13,7 +14,9 @@ export type WorkerJob =
   /** Deletes trees, absolute paths. Results in null. */
   | { kind: "remove"; paths: readonly string[] }
   /** Composes layers, base last, into a new plain directory. Results in a CopySummary. */
-  | { kind: "copy"; layers: readonly string[]; target: string };
+  | { kind: "copy"; layers: readonly string[]; target: string }
+  /** Writes what shows through of layers as an archive to the worker's file. Results in an ExportSummary. */
+  | ({ kind: "export" } & ExportJob);
 
 /** A line of JSON on the worker's standard output, the last one about a job. */
 export type WorkerAnswer =

@@ -38,6 +38,11 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
       const { copyTree } = await import("../storage/copy_tree.ts");
       return copyTree(job.layers, job.target);
     }
+    case "export": {
+      const { exportTree } = await import("../storage/export_tree.ts");
+      const { WORKER_FILE } = await import("../rootless/worker.ts");
+      return exportTree(job, WORKER_FILE);
+    }
   }
 }
 

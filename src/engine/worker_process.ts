@@ -43,10 +43,11 @@ export class WorkerProcess {
 
   /**
    * @param args the first job, and `more` when others may be given
+   * @param file a descriptor for it, see startWorker
    * @throws SyscallError when it cannot be started
    */
-  constructor(userns: UserNamespace, self: SelfCommand, args: readonly string[]) {
-    this.#worker = startWorker(userns, self, args);
+  constructor(userns: UserNamespace, self: SelfCommand, args: readonly string[], file?: number) {
+    this.#worker = startWorker(userns, self, args, file);
     setNonBlocking(this.#worker.stdin);
     setNonBlocking(this.#worker.stdout);
     this.#lines = new LineReader(this.#worker.stdout, (line) => this.#take(line));

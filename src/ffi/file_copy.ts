@@ -22,6 +22,20 @@ export function copyContents(from: number, to: number, size: number): void {
   }
 }
 
+/**
+ * Where the data of an open file are, in order; what is between is zeros. Moves the file's position.
+ * @param size of the file, in bytes @throws SyscallError
+ */
+export function dataRegions(fd: number, size: number): { offset: number; length: number }[] {
+  const regions: { offset: number; length: number }[] = [];
+  for (let offset = nextData(fd, 0); offset < size;) {
+    const end = Math.min(sys(WHAT, "lseek", fd, offset, SEEK.HOLE), size);
+    regions.push({ offset, length: end - offset });
+    offset = nextData(fd, end);
+  }
+  return regions;
+}
+
 /** Where data begins at or after a place; infinity when only a hole is left. */
 function nextData(fd: number, from: number): number {
   const result = raw("lseek", fd, from, SEEK.DATA);

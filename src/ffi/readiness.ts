@@ -35,6 +35,11 @@ export function isWritable(fd: number): boolean {
   return isReady(fd, POLLOUT);
 }
 
+/** Waits, blocking, until a write would be taken or refused; false when that takes longer. A signal ends the wait too. */
+export function waitWritable(fd: number, milliseconds: number): boolean {
+  return isReady(fd, POLLOUT, milliseconds);
+}
+
 /** Makes calls on an open file description, which others may share, return EAGAIN for waiting. @throws SyscallError */
 export function setNonBlocking(fd: number): void {
   const flags = sys("read a descriptor's flags", "fcntl", fd, F_GETFL);

@@ -44,15 +44,20 @@ export interface SelfCommand {
   args: readonly string[];
 }
 
+/** The descriptor that a worker has beside its standard ones, when it was given one. */
+export const WORKER_FILE = 200;
+
 /**
  * Starts the executable as root of the user namespace with `args` behind our own; standard error is shared.
  * The worker dies with us.
+ * @param file a descriptor of ours that it is to have as {@link WORKER_FILE}
  * @throws SyscallError
  */
 export function startWorker(
   userns: UserNamespace,
   self: SelfCommand,
   args: readonly string[],
+  file?: number,
 ): Worker {
   const [input, output] = [pipe(), pipe()];
   const program = new Program(Arena.live());
@@ -64,6 +69,8 @@ export function startWorker(
   program.op("drop supplementary groups", "setgroups", [0, 0], {
     ignore: userns.map.kind === "single",
   });
+  // First: it may be our own standard output.
+  if (file !== undefined) program.op("hand a file on", "dup3", [file, WORKER_FILE, 0]);
   opStdio(program, [input.read, output.write]);
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   opDefaultSignals(program);

@@ -13,7 +13,6 @@ import {
   changeModeAt,
   changeOwner,
   changeOwnerAt,
-  entriesOf,
   type FileStatus,
   hardLinkAt,
   makeDirectoryAt,
@@ -24,11 +23,22 @@ import {
   setAttribute,
   setTimes,
   setTimesAt,
-  statusAt,
   textOfBytes,
 } from "../ffi/files.ts";
 import { AT_FDCWD, O } from "../ffi/constants.ts";
-import { raw, SyscallError, type SyscallName } from "../ffi/libc.ts";
+import { raw } from "../ffi/libc.ts";
+import {
+  checked,
+  isDirectory,
+  isWhiteout,
+  mergedNames,
+  OPEN_DIRECTORY,
+  openMerged,
+  OVERLAY_PREFIX,
+  type Source,
+  statusOf,
+  TYPE,
+} from "./merged_tree.ts";
 
 /** What was copied. */
 export interface CopySummary {
@@ -36,25 +46,6 @@ export interface CopySummary {
   entries: number;
   /** Bytes of files' contents, holes included. */
   bytes: number;
-}
-
-/** A directory of a layer that shows through at some place of the result. */
-interface Source {
-  layer: number;
-  fd: number;
-}
-
-const TYPE = { MASK: 0o170000, DIRECTORY: 0o040000, REGULAR: 0o100000, LINK: 0o120000 } as const;
-const CHARACTER_DEVICE = 0o020000;
-const OPEN_DIRECTORY = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
-const OVERLAY_PREFIX = "user.overlay.";
-const OPAQUE = "user.overlay.opaque";
-
-const isDirectory = (status: FileStatus) => (status.mode & TYPE.MASK) === TYPE.DIRECTORY;
-
-/** overlayfs marks a name as removed by a character device 0/0. */
-function isWhiteout({ mode, node }: FileStatus): boolean {
-  return (mode & TYPE.MASK) === CHARACTER_DEVICE && node.major === 0 && node.minor === 0;
 }
 
 /**
@@ -91,15 +82,9 @@ class TreeCopier {
 
   /** Fills `out` with what shows through of `sources`, the topmost first, which also gives its attributes. */
   directory(sources: readonly Source[], out: number, path: ByteString): void {
-    const holders = new Map<ByteString, Source[]>();
-    for (const source of sources) {
-      for (const { name } of entriesOf(source.fd)) {
-        const others = holders.get(name);
-        if (others === undefined) holders.set(name, [source]);
-        else others.push(source);
-      }
+    for (const [name, having] of mergedNames(sources)) {
+      this.#entry(having, name, out, `${path}${name}`);
     }
-    for (const [name, having] of holders) this.#entry(having, name, out, `${path}${name}`);
     const [top] = sources;
     if (top !== undefined) copyAttributes(top.fd, out, statusOf(top.fd, ""), path);
   }
@@ -155,34 +140,6 @@ class TreeCopier {
     }
     this.summary.bytes += status.size;
   }
-}
-
-/** Opens the directories of that name which are merged: down to an opaque one, or to what is none. */
-function openMerged(having: readonly Source[], name: ByteString, opened: Source[]): void {
-  for (const { layer, fd } of having) {
-    if (!isDirectory(statusOf(fd, name))) return;
-    const what = `open "${textOfBytes(name)}" of a layer`;
-    const source = { layer, fd: checked(openAt(fd, name, OPEN_DIRECTORY), what, "openat") };
-    opened.push(source);
-    if (isOpaque(source.fd)) return;
-  }
-}
-
-function isOpaque(fd: number): boolean {
-  return attributeNames(fd).includes(OPAQUE) && attribute(fd, OPAQUE)?.[0] === 0x79; // "y"
-}
-
-function checked(result: number, what: string, call: SyscallName): number {
-  if (result < 0) throw new SyscallError(what, call, -result);
-  return result;
-}
-
-function statusOf(dir: number, name: ByteString): FileStatus {
-  const status = statusAt(dir, name);
-  if (status === undefined) {
-    throw new SyscallError(`look at "${textOfBytes(name)}" of a layer`, "statx", 2);
-  }
-  return status;
 }
 
 /** The owner comes first: changing it clears setuid bits and file capabilities. The times come last. */

@@ -14,6 +14,8 @@ export interface ArchiveOutput {
   fd: number;
   /** Resolves when it was taken; the bytes may be changed then. */
   write(bytes: Uint8Array): Promise<void>;
+  /** The error for when nobody reads it any more. */
+  closed(): Error;
 }
 
 /** Bytes of a write(2) to what never waits for a reader. */
@@ -28,6 +30,7 @@ export function descriptorOutput(fd: number, closed: () => Error): ArchiveOutput
   const sink = { fd, open: true, ...(isFile && { piece: LARGE_PIECE }) };
   return {
     fd,
+    closed,
     async write(bytes) {
       const errno = await deliver(sink, bytes);
       if (errno === 0) return;
@@ -79,6 +82,7 @@ function fileOutput(fd: number, path: string): ArchiveOutput {
   let written = 0;
   return {
     fd,
+    closed: () => new TsboxError("host", `Cannot write "${path}": EPIPE`),
     async write(bytes) {
       writeAll(fd, bytes, () => `write "${path}"`);
       written += bytes.length;

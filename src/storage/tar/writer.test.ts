@@ -104,7 +104,7 @@ test("a size of more than 8 GiB is kept", () => {
 });
 
 test("GNU tar unpacks it with names, times, links and holes", () => {
-  const sparse = [{ offset: 1_000_000, length: 4 }, { offset: 3_000_000, length: 0 }];
+  const sparse = [{ offset: 1_000_000, length: 4 }];
   const members: [NewMember, string?][] = [
     [{ ...FILE, kind: "directory", name: "d", mode: 0o750 }],
     [{ ...FILE, name: "d/é", size: 3, mtime: { seconds: 5, nanoseconds: 500_000_000 } }, "abc"],

@@ -56,7 +56,7 @@ export function paddingAfter(size: number): Uint8Array {
  */
 export function memberHeader(member: NewMember): Uint8Array {
   const name = fullName(member);
-  const map = member.sparse === undefined ? Buffer.alloc(0) : sparseMap(member.sparse);
+  const map = member.sparse === undefined ? Buffer.alloc(0) : sparseMap(member.sparse, member.size);
   const stored = map.length + storedSize(member);
   const records = paxRecords(member, name, stored);
   const shownName = member.sparse === undefined ? name : `GNUSparseFile.0/${name}`;
@@ -74,8 +74,14 @@ function fullName({ kind, name }: NewMember): ByteString {
   return kind === "directory" && !name.endsWith("/") ? `${name}/` : name;
 }
 
-/** The map of GNU's sparse format 1.0: a count, then offsets and lengths, a number a line, padded. */
-function sparseMap(regions: readonly SparseRegion[]): Buffer {
+/**
+ * The map of GNU's sparse format 1.0: a count, then offsets and lengths, a number a line, padded. GNU tar takes the
+ * end of the last region for the end of the file.
+ */
+function sparseMap(sparse: readonly SparseRegion[], size: number): Buffer {
+  const last = sparse.at(-1);
+  const ends = last !== undefined && last.offset + last.length === size;
+  const regions = ends ? sparse : [...sparse, { offset: size, length: 0 }];
   const numbers = regions.flatMap(({ offset, length }) => [offset, length]);
   const text = [regions.length, ...numbers].map((number) => `${number}\n`).join("");
   return Buffer.concat([Buffer.from(text, "latin1"), paddingAfter(text.length)]);
