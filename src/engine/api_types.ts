@@ -99,5 +99,26 @@ export interface SystemInfo {
   Name: string;
   ServerVersion: string;
   SecurityOptions: string[];
+  RegistryConfig: RegistryInfo;
+  /** Ours, by key. */
+  Settings: Record<string, SettingInfo>;
   Warnings: string[];
+}
+
+/** How registries are spoken to. */
+export interface RegistryInfo {
+  InsecureRegistryCIDRs: string[];
+  /** By registry: docker.io, and those that something was set for. */
+  IndexConfigs: Record<
+    string,
+    { Name: string; Mirrors: string[]; Secure: boolean; Official: boolean }
+  >;
+  Mirrors: string[];
+}
+
+/** A setting in force. */
+export interface SettingInfo {
+  Value: unknown;
+  /** A flag, a variable, a file, or `default`. */
+  Origin: string;
 }

@@ -25,11 +25,12 @@ export interface HistoryItem {
  * Throws TsboxError("not-found"), or ("corrupt") when its config is damaged.
  */
 export function imageHistory(
-  { dataRoot }: EngineContext,
+  context: EngineContext,
   text: string,
   platform?: string,
 ): HistoryItem[] {
-  const image = imageForPlatform(dataRoot, text, platform);
+  const { dataRoot } = context;
+  const image = imageForPlatform(context, text, platform);
   const steps = configDocument(dataRoot, image.id)?.history ?? [];
   const sizes = image.chainIDs.map((chainID) => layerSize(dataRoot, chainID));
   const items = withLayers(steps, sizes).map(({ step, size }): HistoryItem => ({

@@ -1,7 +1,9 @@
 import { TsboxError } from "../errors.ts";
 import { formatPlatform, parsePlatform, platformFits } from "../oci/platform.ts";
 import { findImage, type StoredImage } from "../storage/image_index.ts";
+import type { EngineContext } from "./context.ts";
 import { noSuchImage } from "./images.ts";
+import { storedName } from "./short_names.ts";
 
 /**
  * The image that `text` means.
@@ -9,11 +11,11 @@ import { noSuchImage } from "./images.ts";
  * Throws TsboxError("not-found"), also for an image of another platform, and ("invalid-argument").
  */
 export function imageForPlatform(
-  dataRoot: string,
+  context: EngineContext,
   text: string,
   platform: string | undefined,
 ): StoredImage {
-  const image = findImage(dataRoot, text);
+  const image = findImage(context.dataRoot, storedName(context, text));
   if (image === undefined) throw noSuchImage(text);
   if (platform === undefined || platformFits(image.platform, parsePlatform(platform))) return image;
   throw new TsboxError(

@@ -13,6 +13,7 @@ import type { SystemInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
 import { kernelRelease } from "./kernel_release.ts";
+import { registryInfo, settingsInfo } from "./settings_info.ts";
 
 /** Asks the host; what it does not allow is told as a warning, not thrown. */
 export function systemInfo(context: EngineContext): SystemInfo {
@@ -41,6 +42,8 @@ export function systemInfo(context: EngineContext): SystemInfo {
     Name: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(),
     ServerVersion: context.build.version,
     SecurityOptions: ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"],
+    RegistryConfig: registryInfo(context.settings),
+    Settings: settingsInfo(context),
     Warnings: [...warnings, ...(map.reason ? [messageOf(map.reason)] : [])],
   };
 }

@@ -33,8 +33,8 @@ function inspectContainer({ dataRoot }: EngineContext, text: string) {
   return containerInspection(dataRoot, found, image);
 }
 
-function inspectImage({ dataRoot }: EngineContext, text: string, platform?: string) {
-  return imageInspection(dataRoot, imageForPlatform(dataRoot, text, platform));
+function inspectImage(context: EngineContext, text: string, platform?: string) {
+  return imageInspection(context.dataRoot, imageForPlatform(context, text, platform));
 }
 
 /** Not being one kind of object, not even by its form, leaves the other. */

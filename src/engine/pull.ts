@@ -1,6 +1,6 @@
 /** `pull`: an image from a registry into the store, every byte checked, unpacked while it comes. */
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
-import { parseReference, type Reference } from "../oci/reference.ts";
+import type { Reference } from "../oci/reference.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
 import type { UserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
@@ -15,6 +15,7 @@ import { unpackLimits } from "./pull/limits.ts";
 import { registerImage } from "./pull/register.ts";
 import { resolveImage } from "./pull/resolve.ts";
 import { registryOptions } from "./registry_options.ts";
+import { firstFound, searchedReferences } from "./short_names.ts";
 import { settingOf } from "./settings/table.ts";
 import { sweepStore } from "./sweep.ts";
 
@@ -42,14 +43,14 @@ export async function pullImage(
   context: EngineContext,
   options: PullOptions,
 ): Promise<StoredImage> {
-  const reference = parseReference(text);
+  const references = searchedReferences(context, text);
   const { layersLock } = openStore(context.dataRoot);
   const signal = options.signal ?? new AbortController().signal;
   const userns = ownNamespace(context);
   // What is unpacked but not in the index yet must not be taken for unneeded.
   const lock = await lockFileSoon(layersLock, "shared", { signal });
   try {
-    return await pull(reference, context, { ...options, signal }, userns);
+    return await pull(references, context, { ...options, signal }, userns);
   } finally {
     lock.release();
     await sweepStore(context.dataRoot, userns, options.self);
@@ -57,7 +58,7 @@ export async function pullImage(
 }
 
 async function pull(
-  reference: Reference,
+  references: readonly Reference[],
   context: EngineContext,
   options: PullOptions & { signal: AbortSignal },
   userns: () => UserNamespace,
@@ -69,7 +70,10 @@ async function pull(
   const platform = options.platform ?? settingOf(settings, "default-platform");
   const wanted = platform === undefined ? hostPlatform() : parsePlatform(platform);
   const isAsked = platform !== undefined;
-  const remote = await resolveImage(client, reference, wanted, isAsked, signal);
+  const { reference, found: remote } = await firstFound(
+    references,
+    (one) => resolveImage(client, one, wanted, isAsked, signal),
+  );
   const { tag = reference.digest ?? "latest", familiarName: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
   const atOnce = settingOf(settings, "max-concurrent-downloads");
@@ -80,7 +84,7 @@ async function pull(
     userns,
     self,
     workers,
-    limits: unpackLimits(settings),
+    limits: unpackLimits(context),
     atOnce,
     signal,
     onLayer: (digest, state) => tell({ kind: "layer", digest, state }),

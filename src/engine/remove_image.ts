@@ -22,6 +22,7 @@ import {
   untagged,
   withoutNames,
 } from "./remove_image_plan.ts";
+import { storedName } from "./short_names.ts";
 
 /** What was done, in the words of Docker's API. */
 export interface RemovedImage {
@@ -50,7 +51,8 @@ export async function removeImage(
   text: string,
   options: { force: boolean; signal: AbortSignal },
 ): Promise<RemovedImage> {
-  const plan: Planner = (images, users) => planRemoval(images, users, text, options);
+  const name = storedName(context, text);
+  const plan: Planner = (images, users) => planRemoval(images, users, name, options);
   return await removePlanned(context, self, plan, options.signal);
 }
 

@@ -15,6 +15,7 @@ import type { ArchiveOutput } from "./archive/output.ts";
 import { type StoredContents, storedContents } from "./archive/stored_contents.ts";
 import type { EngineContext } from "./context.ts";
 import { noSuchImage } from "./images.ts";
+import { storedName } from "./short_names.ts";
 
 export interface SaveOptions {
   /** Only what this reader needs; an archive for both when not given. */
@@ -48,7 +49,7 @@ export async function saveImages(
   const lock = await lockFileSoon(openStore(dataRoot).layersLock, "shared", { signal });
   try {
     const images = listImages(dataRoot);
-    const wanted = chooseImages(images, texts);
+    const wanted = chooseImages(images, texts.map((text) => storedName(context, text)));
     if (platform !== undefined) wanted.forEach(({ image }) => requirePlatform(image, platform));
     const contents = wanted.map(({ image, names }) => ({
       names,

@@ -5,8 +5,8 @@ import { loginServer } from "../registry/login.ts";
 import { type FoundRepository, searchRegistry } from "../registry/search.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
-import { booleanFilter, type Filters, passes } from "./filters.ts";
 import { registryOptions } from "./registry_options.ts";
+import { booleanFilter, type Filters, passes } from "./filters.ts";
 
 export const SEARCH_FILTERS = ["stars", "is-official"];
 /** Docker says that it will go; what it tells is gone already. */

@@ -80,6 +80,16 @@ export function withDigest(reference: Reference, digest: Digest): Reference {
   return makeReference(reference.registry, reference.repository, undefined, digest);
 }
 
+/** Whether a name begins with a registry, and is none of docker.io by being short. */
+export function namesRegistry(text: string): boolean {
+  return isRegistryName(text.slice(0, Math.max(text.indexOf("/"), 0)));
+}
+
+/** What can be no user's name on docker.io. */
+export function isRegistryName(component: string): boolean {
+  return /[.:A-Z]/.test(component) || component === "localhost";
+}
+
 /**
  * The first component is a registry only when it cannot be a user's name on docker.io: it has a dot,
  * a port or an upper-case letter, or is `localhost`.
@@ -87,7 +97,7 @@ export function withDigest(reference: Reference, digest: Digest): Reference {
 function splitRegistry(text: string): [registry: string, remainder: string] {
   const slash = text.indexOf("/");
   const first = text.slice(0, Math.max(slash, 0));
-  const isRegistry = /[.:A-Z]/.test(first) || first === "localhost";
+  const isRegistry = isRegistryName(first);
   const registry = isRegistry && first !== LEGACY_REGISTRY ? first : DEFAULT_REGISTRY;
   const remainder = isRegistry ? text.slice(slash + 1) : text;
   const official = registry === DEFAULT_REGISTRY && !remainder.includes("/");

@@ -53,7 +53,23 @@ function infoText(info: SystemInfo): string {
     ["Name", info.Name],
     ["Data Root", info.DockerRootDir],
   ];
-  return lines.map(([name, value]) => `${name}: ${value}\n`).join("");
+  const { InsecureRegistryCIDRs, IndexConfigs, Mirrors } = info.RegistryConfig;
+  const insecure = Object.values(IndexConfigs).filter(({ Secure }) => !Secure);
+  return lines.map(([name, value]) => `${name}: ${value}\n`).join("") +
+    block("Insecure Registries", [...insecure.map(({ Name }) => Name), ...InsecureRegistryCIDRs]) +
+    block("Registry Mirrors", Mirrors) +
+    block("Settings", givenSettings(info));
+}
+
+/** Nothing when there are no lines. */
+function block(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : [`${title}:`, ...lines.map((line) => ` ${line}`), ""].join("\n");
+}
+
+/** What somebody has set, and who. */
+function givenSettings({ Settings }: SystemInfo): string[] {
+  return Object.entries(Settings).filter(([, { Origin }]) => Origin !== "default")
+    .map(([key, { Value, Origin }]) => `${key}: ${JSON.stringify(Value)} (${Origin})`);
 }
 
 /** `seccomp` of `name=seccomp,profile=builtin`. */

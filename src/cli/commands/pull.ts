@@ -1,5 +1,5 @@
 import { pullImage } from "../../engine/pull.ts";
-import { parseReference } from "../../oci/reference.ts";
+import type { PullEvent } from "../../engine/pull_events.ts";
 import type { Command } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { showPull } from "../pull_output.ts";
@@ -23,16 +23,20 @@ export const command: Command = {
     const [name = ""] = line.args;
     const platform = line.flags.last("platform");
     const quiet = line.flags.on("quiet");
+    let pulled = "";
+    const rememberName = (event: PullEvent) => {
+      if (event.kind === "done") pulled = event.reference;
+    };
     const screen = { write: io.out, terminal: !quiet && io.isTty(1), columns: io.columns };
     await interruptible((signal) =>
       pullImage(name, context, {
         self: io.self,
         signal,
         ...(platform && { platform }),
-        ...(!quiet && { onEvent: showPull(screen, true) }),
+        onEvent: quiet ? rememberName : showPull(screen, true),
       })
     );
-    if (quiet) io.out(`${parseReference(name).canonical}\n`);
+    if (quiet) io.out(`${pulled}\n`);
     return 0;
   },
 };

@@ -4,6 +4,7 @@ import { type ImageDefaults, NO_IMAGE } from "../../container/host.ts";
 import { findImage, type StoredImage } from "../../storage/image_index.ts";
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
+import { storedName } from "../short_names.ts";
 import type { RunHost } from "./host.ts";
 
 /**
@@ -17,7 +18,7 @@ export async function imageFor(
 ): Promise<StoredImage> {
   const platform = options.platform ?? context.settings["default-platform"];
   if (options.pull !== "always") {
-    const found = findImage(context.dataRoot, options.image);
+    const found = findImage(context.dataRoot, storedName(context, options.image));
     if (found !== undefined && (await suits(found, platform))) return found;
     if (options.pull === "never") throw missing(options.image, platform, found);
     host.notice(`Unable to find image '${await familiar(options.image)}' locally`);

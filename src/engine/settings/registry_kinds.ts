@@ -1,5 +1,6 @@
 /** Settings that speak of registries. Pure. */
 import { isHostRule, isInsecureRule, isMirror } from "../../registry/policy.ts";
+import { isRegistryName } from "../../oci/reference.ts";
 import { fieldsOf, list, object } from "./kinds.ts";
 import { Misfit } from "./misfit.ts";
 import { nearest } from "./nearest.ts";
@@ -18,16 +19,19 @@ const host = (text: string) => isHostRule(text.toLowerCase()) ? text.toLowerCase
 /** Hosts, perhaps with a port. */
 export const HOSTS = list("list of hosts", HOST, host);
 
-/** At least one host. */
+/** At least one host that can stand in front of an image's name. */
 export const SEARCHED = {
   ...HOSTS,
-  fromJson: (value: unknown) => notEmpty(HOSTS.fromJson(value)),
-  fromWords: (words: readonly string[]) => notEmpty(HOSTS.fromWords(words)),
+  fromJson: (value: unknown) => searchable(HOSTS.fromJson(value)),
+  fromWords: (words: readonly string[]) => searchable(HOSTS.fromWords(words)),
 };
 
-function notEmpty(hosts: readonly string[]): readonly string[] {
+function searchable(hosts: readonly string[]): readonly string[] {
   if (hosts.length === 0) throw new Misfit(hosts, "a list with at least one host");
-  return hosts;
+  // `lan/app` would be the image of a user of docker.io.
+  const bad = hosts.find((name) => !isRegistryName(name));
+  if (bad === undefined) return hosts;
+  throw new Misfit(bad, "a host with a dot or a port, or localhost", `[${hosts.indexOf(bad)}]`);
 }
 
 /** Hosts and blocks of addresses. */

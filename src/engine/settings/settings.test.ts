@@ -122,6 +122,7 @@ describe("a mistake is named with its place and what is expected", () => {
       '"blocked-registries"[0] is "10.0.0.0/8", not a registry\'s host or host:port',
     ],
     [{ "search-registries": [] }, "not a list with at least one host"],
+    [{ "search-registries": ["a.b", "lan"] }, '[1] is "lan", not a host with a dot or a port'],
     [{ registries: [] }, '"registries" is [], not an object'],
     [
       { registries: { "http://x": {} } },
