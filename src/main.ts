@@ -13,6 +13,8 @@ const build = {
 
 /** First argument of a process that we start ourselves, inside the user namespace. */
 const WORKER = "@worker";
+/** That of one that runs a container in the background. */
+const MONITOR = "@monitor";
 
 /** Whether this is the compiled executable: its sources are in a file system of Bun's own. */
 const compiled = import.meta.path.startsWith("/$bunfs/");
@@ -40,6 +42,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === WORKER) {
     const { workerMain } = await import("./engine/worker_main.ts");
     return await workerMain(argv.slice(1));
+  }
+  if (argv[0] === MONITOR) {
+    const { monitorMain } = await import("./engine/monitor/monitor_main.ts");
+    return await monitorMain(process.env);
   }
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
     // What writeAll needs takes longer to load than all the rest of this.

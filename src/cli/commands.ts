@@ -9,6 +9,46 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/run.ts").then((module) => module.command),
   },
   {
+    paths: ["create", "container create"],
+    summary: "Create a new container",
+    load: () => import("./commands/create.ts").then((module) => module.command),
+  },
+  {
+    paths: ["start", "container start"],
+    summary: "Start one or more stopped containers",
+    load: () => import("./commands/start.ts").then((module) => module.command),
+  },
+  {
+    paths: ["stop", "container stop"],
+    summary: "Stop one or more running containers",
+    load: () => import("./commands/stop.ts").then((module) => module.command),
+  },
+  {
+    paths: ["restart", "container restart"],
+    summary: "Restart one or more containers",
+    load: () => import("./commands/restart.ts").then((module) => module.command),
+  },
+  {
+    paths: ["kill", "container kill"],
+    summary: "Kill one or more running containers",
+    load: () => import("./commands/kill.ts").then((module) => module.command),
+  },
+  {
+    paths: ["wait", "container wait"],
+    summary: "Block until one or more containers stop, then print their exit codes",
+    load: () => import("./commands/wait.ts").then((module) => module.command),
+  },
+  {
+    paths: ["rename", "container rename"],
+    summary: "Rename a container",
+    load: () => import("./commands/rename.ts").then((module) => module.command),
+  },
+  {
+    paths: ["attach", "container attach"],
+    summary: "Attach local standard input, output, and error streams to a running container",
+    load: () => import("./commands/attach.ts").then((module) => module.command),
+  },
+  {
     paths: ["pull", "image pull"],
     summary: "Download an image from a registry",
     load: () => import("./commands/pull.ts").then((module) => module.command),

@@ -1,4 +1,5 @@
 /** What the user asked of `run`, parsed and checked, before any image or host is looked at. */
+import type { RestartPolicy } from "./restart_policy.ts";
 
 /** A bind mount or tmpfs the user asked for. Paths are absolute; the cli made them so. */
 export type MountRequest =
@@ -91,6 +92,14 @@ export interface RunOptions {
   cidfile?: string;
   labels: Record<string, string>;
   stopSignal?: string;
+  /** Seconds between the stop signal and SIGKILL; -1 waits for ever, default 10. */
+  stopTimeout?: number;
+  /** In the background, by a monitor of its own. */
+  detach: boolean;
+  /** Default "no". */
+  restart?: RestartPolicy;
+  /** In place of ctrl-p,ctrl-q. */
+  detachKeys?: string;
   /** `host`: the caller's ids only appear as themselves is not possible rootless; `single`: one id. */
   userns: "auto" | "single";
   pid: "private" | "host";

@@ -31,7 +31,7 @@ export function containerInspection(
     HostsPath: `${directory}/hosts`,
     LogPath: "",
     Name: `/${record.name}`,
-    RestartCount: 0,
+    RestartCount: record.restartCount ?? 0,
     Driver: record.driver,
     Platform: "linux",
     MountLabel: "",
@@ -57,19 +57,19 @@ export function containerInspection(
 }
 
 function statePart(state: ContainerState) {
-  const exited = state.status === "exited";
+  const ended = state.status === "exited" || state.status === "restarting";
   return {
     Status: state.status,
-    Running: state.status === "running",
+    Running: state.status === "running" || state.status === "restarting",
     Paused: false,
-    Restarting: false,
-    OOMKilled: false,
+    Restarting: state.status === "restarting",
+    OOMKilled: state.status === "exited" && state.oomKilled === true,
     Dead: false,
     Pid: state.status === "running" ? state.pid : 0,
     ExitCode: "exitCode" in state ? state.exitCode ?? 0 : 0,
     Error: "error" in state ? state.error ?? "" : "",
     StartedAt: "startedAt" in state ? state.startedAt : NEVER,
-    FinishedAt: exited ? state.finishedAt : NEVER,
+    FinishedAt: ended ? state.finishedAt : NEVER,
   };
 }
 

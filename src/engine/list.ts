@@ -56,7 +56,7 @@ export function containerSummaries(
   const found = scan.containers
     .filter((container) => !isAbandoned(container))
     .map(({ record }) => record)
-    .filter((record) => every || record.state.status === "running")
+    .filter((record) => every || isAlive(record))
     .filter(fits);
   const meaning = imageMeanings(images);
   return found.slice(0, last).map((record) => summary(record, meaning));
@@ -141,6 +141,11 @@ function summary(record: ContainerRecord, meaning: Meaning): ContainerSummary {
   };
 }
 
+/** As docker counts: one that is about to be started again is shown without `-a`, too. */
+function isAlive({ state }: ContainerRecord): boolean {
+  return state.status === "running" || state.status === "restarting";
+}
+
 /** What the user typed, as long as it still means that image; its id afterwards. */
 function imageShown({ image, options }: ContainerRecord, meaning: Meaning): string {
   if (image.id === "") return options.rootfs ?? "";
@@ -155,6 +160,10 @@ function commandText(args: readonly string[]): string {
 /** `Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`. @param now milliseconds since the epoch */
 export function statusText({ state }: ContainerRecord, now: number): string {
   if (state.status === "created") return "Created";
+  if (state.status === "restarting") {
+    const since = humanDuration(now - Date.parse(state.finishedAt));
+    return `Restarting (${state.exitCode}) ${since} ago`;
+  }
   if (state.status === "running") return `Up ${humanDuration(now - Date.parse(state.startedAt))}`;
   return `Exited (${state.exitCode}) ${humanDuration(now - Date.parse(state.finishedAt))} ago`;
 }

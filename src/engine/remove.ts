@@ -48,6 +48,8 @@ async function takeLock(
   if (found.owned && !force) {
     throw cannotRemove(name, "container is being started", "try again, or force remove");
   }
+  // Between two lives there is nothing to kill, and no life shall follow.
+  if (found.owned) await (await import("./monitor/connection.ts")).askStopped(directory);
   for (const deadline = Date.now() + GRACE; Date.now() < deadline; await Bun.sleep(POLL)) {
     // It may have got further since we looked: asked again each time.
     const now = readRecord(directory)?.state;

@@ -1,7 +1,14 @@
 import { O } from "../ffi/constants.ts";
 import { ERRNO } from "../ffi/errno.ts";
 import { raw, sys } from "../ffi/libc.ts";
-import { closeFile, exists, isErrno, openFile, readText } from "../ffi/quick_files.ts";
+import {
+  closeFile,
+  exists,
+  isErrno,
+  openFile,
+  readText,
+  readTextIfAny,
+} from "../ffi/quick_files.ts";
 
 /** Of flock(2). */
 const LOCK = { SH: 1, EX: 2, NB: 4 };
@@ -86,4 +93,21 @@ export function processStart(pid: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What the kernel calls this boot; empty when it does not say. */
+export function currentBoot(): string {
+  return readTextIfAny("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+}
+
+/** Waits, blocking, until nobody holds the lock of a container, or the container is gone. */
+export function waitUnlocked(directory: string): void {
+  let fd: number;
+  try {
+    fd = openFile(`${directory}/lock`, O.RDONLY);
+  } catch {
+    return;
+  }
+  sys(`wait for "${directory}"`, "flock", fd, LOCK.SH);
+  closeFile(fd);
 }

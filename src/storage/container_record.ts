@@ -1,5 +1,6 @@
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
 import { readText, rename, writeText } from "../ffi/quick_files.ts";
+import { withDirectoryLock } from "./container_lock.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
 
 /** Where a container is in its life; each member carries what exists there. Times are RFC 3339. */
@@ -7,8 +8,17 @@ export type ContainerState =
   /** Not started; with `error`, the start failed and `exitCode` is what `run` answered. */
   | { status: "created"; exitCode?: number; error?: string }
   /** `pidStart` is the process's start time (field 22 of /proc/PID/stat): pids are reused. */
-  | { status: "running"; pid: number; pidStart: number; startedAt: string }
-  | { status: "exited"; exitCode: number; error?: string; startedAt: string; finishedAt: string };
+  | { status: "running"; pid: number; pidStart: number; startedAt: string; bootId?: string }
+  /** Between two lives: its monitor is about to start it again. */
+  | { status: "restarting"; exitCode: number; startedAt: string; finishedAt: string }
+  | {
+    status: "exited";
+    exitCode: number;
+    error?: string;
+    oomKilled?: boolean;
+    startedAt: string;
+    finishedAt: string;
+  };
 
 /** The part of the runtime spec that `inspect` and `ps` show. */
 export interface SpecSummary {
@@ -39,6 +49,12 @@ export interface ContainerRecord {
   ownersLost: boolean;
   /** As published, the kernel's choice in place of port 0; undefined while only `options.publish` is known. */
   ports?: PortMapping[];
+  /** What asks it to end: the user's or the image's choice; SIGTERM when neither has one. */
+  stopSignal?: string;
+  /** How often its monitor started it again. */
+  restartCount?: number;
+  /** The user stopped it: `unless-stopped` does not start it after a reboot. */
+  stoppedByUser?: boolean;
   state: ContainerState;
 }
 
@@ -65,6 +81,23 @@ export function writeRecord(directory: string, record: ContainerRecord): void {
   const temporary = `${directory}/container.json.${process.pid}`;
   writeText(temporary, JSON.stringify(record), 0o600);
   rename(temporary, `${directory}/container.json`);
+}
+
+/**
+ * Changes the record that is there, while nobody else does: its monitor and commands such as `rename` both write it.
+ * @returns what was written; undefined when there is no record
+ */
+export function changeRecord(
+  directory: string,
+  change: (record: ContainerRecord) => ContainerRecord,
+): ContainerRecord | undefined {
+  return withDirectoryLock(directory, () => {
+    const record = readRecord(directory);
+    if (record === undefined) return undefined;
+    const changed = change(record);
+    writeRecord(directory, changed);
+    return changed;
+  });
 }
 
 /** The record of the container in `directory`; undefined when there is none, or none that can be read. */
@@ -96,6 +129,7 @@ function isState(state: Record<string, unknown>): boolean {
     case "running":
       return typeof state["pid"] === "number" && typeof state["pidStart"] === "number";
     case "exited":
+    case "restarting":
       return typeof state["exitCode"] === "number" && typeof state["finishedAt"] === "string";
     default:
       return false;

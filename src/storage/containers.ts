@@ -4,7 +4,13 @@ import { listDirectory } from "../ffi/listing.ts";
 import { ensureDirectory, isErrno, makeDirectory, rename } from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
 import { TsboxError } from "../errors.ts";
-import { type ContainerLock, makeLock, processStart, tryLock } from "./container_lock.ts";
+import {
+  type ContainerLock,
+  currentBoot,
+  makeLock,
+  processStart,
+  tryLock,
+} from "./container_lock.ts";
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
 import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
 import { removeDirectly } from "./remove_directly.ts";
@@ -99,12 +105,13 @@ function settle(directory: string, before: ContainerRecord): ContainerRecord {
   // The run process may have written the end between our reading and our locking.
   const record = readRecord(directory) ?? before;
   const { state } = record;
-  if (state.status !== "running" || processStart(state.pid) === state.pidStart) return record;
+  if (state.status !== "restarting" && state.status !== "running") return record;
+  if (state.status === "running" && isSameProcess(state)) return record;
   const settled: ContainerRecord = {
     ...record,
     state: {
       status: "exited",
-      exitCode: KILLED,
+      exitCode: state.status === "running" ? KILLED : state.exitCode,
       error: "the process that ran it was killed",
       startedAt: state.startedAt,
       finishedAt: timestamp(),
@@ -112,6 +119,13 @@ function settle(directory: string, before: ContainerRecord): ContainerRecord {
   };
   writeRecord(directory, settled);
   return settled;
+}
+
+/** After a reboot another process may have the number, and by chance the start time, too. */
+function isSameProcess(
+  { pid, pidStart, bootId }: { pid: number; pidStart: number; bootId?: string },
+): boolean {
+  return processStart(pid) === pidStart && (bootId === undefined || bootId === currentBoot());
 }
 
 function directoryNames(path: string): string[] {
@@ -152,7 +166,9 @@ export function listContainers(dataRoot: string): StoredContainer[] {
 
 /** A container of `run --rm` whose run process died before it could delete it. */
 export function isAbandoned({ record, owned }: StoredContainer): boolean {
-  return record.options.remove && !owned && record.state.status !== "running";
+  const { status } = record.state;
+  // One that is only created was made by `create`, to be started some time.
+  return record.options.remove && !owned && status !== "running" && status !== "created";
 }
 
 /** Whether a directory without a record was left behind: its maker would hold the lock. */

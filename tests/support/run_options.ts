@@ -33,6 +33,7 @@ export const DEFAULT_OPTIONS: RunOptions = {
   devices: [],
   groupAdd: [],
   sysctls: {},
+  detach: false,
   debugPlan: false,
   sigProxy: true,
 };

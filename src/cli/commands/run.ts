@@ -1,9 +1,10 @@
-import type { PullEvent } from "../../engine/pull_events.ts";
-import { run } from "../../engine/run.ts";
+import type { RunOptions } from "../../container/run_options.ts";
+import type { EngineContext } from "../../engine/context.ts";
+import { run, type RunHost } from "../../engine/run.ts";
 import type { Command } from "../command.ts";
-import type { CliIo } from "../io.ts";
 import { runGrammar } from "../run/grammar.ts";
 import { makeRunOptions } from "../run/run_options.ts";
+import { runHost } from "../run/run_host.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** `tsbox run`. */
@@ -14,29 +15,26 @@ export const command: Command = {
     if (options.tty && options.interactive && !io.isTty(0)) {
       throw new UsageError("the input device is not a TTY", 1);
     }
-    return run(options, context, {
-      get self() {
-        return io.self;
-      },
-      userName: io.env["USER"],
-      notice: (text) => io.err(text + "\n"),
-      print: (text) => io.out(text + "\n"),
-      onPullEvent: pullDisplay(io),
-    });
+    const host = runHost(io);
+    // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor.
+    if (options.debugPlan || (options.remove && !options.detach && !options.tty)) {
+      return run(options, context, host);
+    }
+    return monitored(options, context, host);
   },
 };
 
-/** Shows a pull on standard error. The display is loaded with the first event: most runs pull nothing. */
-function pullDisplay(io: CliIo): (event: PullEvent) => void {
-  const early: PullEvent[] = [];
-  let show: ((event: PullEvent) => void) | undefined;
-  return (event) => {
-    if (show) return show(event);
-    if (early.push(event) > 1) return;
-    void import("../pull_output.ts").then(({ showPull }) => {
-      const screen = { write: io.err, terminal: io.isTty(2), columns: io.columns };
-      show = showPull(screen, false);
-      early.forEach(show);
-    });
-  };
+async function monitored(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<number> {
+  if (options.detach) {
+    const { runDetached } = await import("../../engine/run_monitored.ts");
+    host.print(await runDetached(options, context, host));
+    return 0;
+  }
+  const { runAttached } = await import("../../engine/run_monitored.ts");
+  const { attachStatus } = await import("./attach_status.ts");
+  return attachStatus(await runAttached(options, context, host), host);
 }

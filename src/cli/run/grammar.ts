@@ -3,13 +3,13 @@ import type { CommandGrammar, Flag } from "../flags.ts";
 /** Flags docker's `run` has and tsbox has not; `name:letter` where there is a short form. */
 const UNSUPPORTED = "annotation attach:a blkio-weight blkio-weight-device cgroup-parent cgroupns " +
   "cpu-count cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares:c cpus " +
-  "cpuset-cpus cpuset-mems detach:d detach-keys device-cgroup-rule device-read-bps " +
+  "cpuset-cpus cpuset-mems device-cgroup-rule device-read-bps " +
   "device-read-iops device-write-bps device-write-iops disable-content-trust domainname expose " +
   "gpus health-cmd health-interval health-retries health-start-interval health-start-period " +
   "health-timeout io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip " +
   "log-driver log-opt mac-address memory:m memory-reservation memory-swap memory-swappiness " +
   "net-alias network-alias no-healthcheck oom-kill-disable oom-score-adj pids-limit privileged " +
-  "publish-all:P restart runtime stop-timeout storage-opt use-api-socket uts volume-driver " +
+  "publish-all:P runtime storage-opt use-api-socket uts volume-driver " +
   "volumes-from";
 
 /** The flags of `run` that tsbox obeys. */
@@ -19,6 +19,12 @@ const SUPPORTED: Flag[] = [
   { name: "cap-drop", value: "list", help: "Drop Linux capabilities" },
   { name: "cidfile", value: "string", help: "Write the container ID to the file" },
   { name: "debug-plan", help: "Print the system calls of the start instead of making them" },
+  { name: "detach", short: "d", help: "Run container in background and print container ID" },
+  {
+    name: "detach-keys",
+    value: "string",
+    help: "Override the key sequence for detaching a container",
+  },
   { name: "device", value: "list", help: "Add a host device to the container" },
   { name: "dns", value: "list", help: "Set custom DNS servers" },
   { name: "dns-option", value: "list", help: "Set DNS options" },
@@ -55,6 +61,11 @@ const SUPPORTED: Flag[] = [
   },
   { name: "quiet", short: "q", help: "Suppress the pull output" },
   { name: "read-only", help: "Mount the container's root filesystem as read only" },
+  {
+    name: "restart",
+    value: "string",
+    help: 'Restart policy to apply when a container exits (default "no")',
+  },
   { name: "rm", help: "Automatically remove the container when it exits" },
   { name: "rootfs", value: "string", help: "Use this directory as root filesystem, no image" },
   {
@@ -65,6 +76,7 @@ const SUPPORTED: Flag[] = [
   { name: "shm-size", value: "bytes", help: "Size of /dev/shm" },
   { name: "sig-proxy", help: "Proxy received signals to the process (default true)" },
   { name: "stop-signal", value: "string", help: "Signal to stop the container" },
+  { name: "stop-timeout", value: "int", help: "Timeout (in seconds) to stop a container" },
   { name: "sysctl", value: "map", help: "Sysctl options" },
   { name: "tmpfs", value: "list", help: "Mount a tmpfs directory" },
   { name: "tty", short: "t", help: "Allocate a pseudo-TTY" },

@@ -1,4 +1,6 @@
 import type { MountRequest, PortMapping, RunOptions } from "../../container/run_options.ts";
+import { parseDetachKeys } from "../../container/detach_keys.ts";
+import { parseRestart } from "../../container/restart_policy.ts";
 import { parseSignal } from "../../container/signals.ts";
 import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
@@ -46,6 +48,7 @@ export function makeRunOptions(line: ParsedLine, caller: Caller): RunOptions {
     interactive: flags.on("interactive"),
     tty: flags.on("tty"),
     remove: flags.on("rm"),
+    ...background(line),
     ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller.env),
     mounts: mounts(line, caller),
     readOnly: flags.on("read-only"),
@@ -110,6 +113,30 @@ function image({ flags, args }: ParsedLine, { cwd }: Caller) {
     ...(user && { user }),
     ...workdir(flags.last("workdir")),
   };
+}
+
+function background({ flags }: ParsedLine) {
+  const [restart, keys] = [flags.last("restart"), flags.last("detach-keys")];
+  const timeout = flags.last("stop-timeout");
+  const policy = restart ? parseRestart(restart) : undefined;
+  if (policy && policy.name !== "no" && flags.on("rm")) {
+    throw new TsboxError(
+      "invalid-argument",
+      "conflicting options: cannot specify both --restart and --rm",
+    );
+  }
+  if (keys) parseDetachKeys(keys);
+  return {
+    detach: flags.on("detach"),
+    ...(policy && { restart: policy }),
+    ...(keys && { detachKeys: keys }),
+    ...(timeout !== undefined && { stopTimeout: stopTimeout(timeout) }),
+  };
+}
+
+function stopTimeout(text: string): number {
+  if (/^-?\d+$/.test(text)) return Number(text);
+  throw refuse("stop-timeout", text, `strconv.ParseInt: parsing "${text}": invalid syntax`);
 }
 
 function workdir(path: string | undefined): { workdir?: string } {

@@ -1,7 +1,7 @@
 /** The last resort of storage drivers: a plain directory with a copy of all layers. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
-import { startJob } from "../worker.ts";
+import { removeTrees, startJob } from "../worker.ts";
 import type { RunHost } from "./host.ts";
 
 /**
@@ -16,7 +16,12 @@ export async function copyLayers(
   host: RunHost,
 ): Promise<string> {
   const path = `${directory}/rootfs`;
-  mkdirSync(path, { mode: 0o755 });
-  await startJob({ kind: "copy", layers: lower, target: path }, userns, host.self).result;
+  if (existsSync(path)) return path;
+  // A copy that was cut is not taken for the container's: it has another name until it is whole.
+  const partial = `${path}.part`;
+  if (existsSync(partial)) await removeTrees([partial], userns, host.self);
+  mkdirSync(partial, { mode: 0o755 });
+  await startJob({ kind: "copy", layers: lower, target: partial }, userns, host.self).result;
+  renameSync(partial, path);
   return path;
 }

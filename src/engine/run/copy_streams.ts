@@ -100,7 +100,7 @@ function copyInput(ours: number): () => void {
 }
 
 /** Lines as they are typed. */
-async function* terminalInput(): AsyncGenerator<Uint8Array> {
+export async function* terminalInput(): AsyncGenerator<Uint8Array> {
   const reader = Bun.stdin.stream().getReader();
   for (;;) {
     const { value } = await reader.read();
@@ -110,7 +110,7 @@ async function* terminalInput(): AsyncGenerator<Uint8Array> {
 }
 
 /** A file's or device's bytes, read when the container has taken those before. */
-async function* plainInput(sink: Sink): AsyncGenerator<Uint8Array> {
+export async function* plainInput(sink: { open: boolean }): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(CHUNK);
   while (sink.open) {
     await turn();

@@ -31,6 +31,13 @@ export async function imageFor(
   });
 }
 
+/** The image of a container that was made before. @throws TsboxError "not-found" when it was removed since */
+export function imageById(id: string, { dataRoot }: EngineContext): StoredImage {
+  const found = findImage(dataRoot, id);
+  if (found !== undefined) return found;
+  throw new TsboxError("not-found", `No such image: ${id}`, { hint: "pull or load it again" });
+}
+
 async function suits(image: StoredImage, wanted: string | undefined): Promise<boolean> {
   if (wanted === undefined) return true;
   const { parsePlatform, platformFits } = await import("../../oci/platform.ts");

@@ -20,7 +20,7 @@ import { ensureRuntimeDir } from "../runtime_dir.ts";
 import { attach, type Session } from "./attach.ts";
 import { prepareBindSources } from "./bind_sources.ts";
 import type { RunHost } from "./host.ts";
-import { imageFor } from "./image.ts";
+import { imageById, imageFor } from "./image.ts";
 import { prepareNetwork, type RunNetwork } from "./network.ts";
 
 /** A run whose container is still to be made. */
@@ -40,11 +40,19 @@ export interface Preparation {
   giveUp(): void;
 }
 
+/** What a monitor has already. */
+export interface Given {
+  /** The image's id, in place of its name; empty with `--rootfs`. */
+  imageId: string;
+  session: Session;
+}
+
 /** Finds the image, pulling it when needed, and begins the launch. @throws TsboxError; nothing is left then */
 export async function prepareRun(
   options: RunOptions,
   context: EngineContext,
   host: RunHost,
+  given?: Given,
 ): Promise<Preparation> {
   // What is seen in a container has the usual modes, also for a caller who is careful with their own files.
   raw("umask", 0o22);
@@ -52,11 +60,11 @@ export async function prepareRun(
   const { tmp } = openStore(context.dataRoot);
   const { runtimeDir, storageDriver: wanted } = context;
   ensureRuntimeDir(runtimeDir, context.uid);
-  const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
+  const image = await imageOf(options, context, host, given);
   const userns = userNamespace(options, context, host);
   const request = { userns, directory: tmp, runtimeDir, ...(wanted && { wanted }) };
   const driver = image && chooseDriver(request);
-  const session = attach(options, host);
+  const session = given?.session ?? attach(options, host);
   let network: RunNetwork | undefined;
   let launch: Launch | undefined;
   const giveUp = () => {
@@ -94,6 +102,17 @@ export async function prepareRun(
     giveUp();
     throw error;
   }
+}
+
+async function imageOf(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+  given: Given | undefined,
+): Promise<StoredImage | undefined> {
+  if (options.rootfs !== undefined) return undefined;
+  if (given === undefined) return await imageFor(options, context, host);
+  return imageById(given.imageId, context);
 }
 
 async function init(options: RunOptions): Promise<Uint8Array | undefined> {

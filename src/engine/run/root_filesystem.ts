@@ -1,11 +1,13 @@
 /** From an image's layers to something the launcher can mount, by the storage driver that works here. */
 import type { RunOptions } from "../../container/run_options.ts";
-import { makeDirectory } from "../../ffi/quick_files.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import { isErrno, makeDirectory } from "../../ffi/quick_files.ts";
 import type { Driver } from "../../rootless/drivers/choose_driver.ts";
 import type { Rootfs } from "../../rootless/launch.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
 import { layerDirectory } from "../../storage/layers.ts";
+import { removeDirectly } from "../../storage/remove_directly.ts";
 import { skeletonLayer } from "../../storage/skeleton.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunHost } from "./host.ts";
@@ -50,8 +52,7 @@ export async function imageFilesystem(
     return { rootfs: { kind: "directory", path }, driver: driver.name, release: nothing };
   }
   const layered = { lower, upper: `${directory}/upper`, work: `${directory}/work` };
-  makeDirectory(layered.upper, 0o755);
-  makeDirectory(layered.work, 0o700);
+  makeUpper(layered);
   if (driver.name === "overlay") {
     const rootfs = {
       kind: "overlay",
@@ -68,4 +69,21 @@ export async function imageFilesystem(
     driver: driver.name,
     release: (discard) => fuse.stop(discard),
   };
+}
+
+/** A container that is started again has both. What a volatile mount left in `work` forbids another one. */
+function makeUpper({ upper, work }: { upper: string; work: string }): void {
+  if (!made(upper, 0o755)) removeDirectly(work);
+  made(work, 0o700);
+}
+
+/** False when it is there already. */
+function made(path: string, mode: number): boolean {
+  try {
+    makeDirectory(path, mode);
+    return true;
+  } catch (thrown) {
+    if (isErrno(thrown, ERRNO.EEXIST)) return false;
+    throw thrown;
+  }
 }

@@ -27,12 +27,15 @@ export interface SignalHandling {
   /** Takes signals in, which would end us: a container that has just been started must not be left alone. */
   start(): void;
   /** Has them handled, also those that came since the start. */
-  serve(container: Running): void;
+  serve(container: SignalTarget): void;
   /** There is nobody left to pass signals on to; what is to be cleaned up is cleaned up in peace. */
   stop(): void;
 }
 
-type React = (signal: number, container: Running) => void;
+/** What takes signals: a container of ours, or one that a monitor runs. */
+export type SignalTarget = Pick<Running, "signal">;
+
+type React = (signal: number, container: SignalTarget) => void;
 
 function handling(names: readonly Taken[], react: React): SignalHandling {
   const early: number[] = [];

@@ -1,0 +1,106 @@
+/** A client on a monitor's socket, seen from the monitor. */
+import type { Socket } from "bun";
+import { type Frame, FrameReader } from "./frames.ts";
+
+/** Bytes that may wait for a client who only looks on; more, and it is cut off. */
+const PATIENCE = 8 << 20;
+
+/** What the monitor does with a client's frames. */
+export interface ClientHandler {
+  frame(client: Client, frame: Frame): void;
+  closed(client: Client): void;
+}
+
+export class Client {
+  readonly #socket: Socket<unknown>;
+  readonly #reader = new FrameReader();
+  readonly #handler: ClientHandler;
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #waiting: (() => void)[] = [];
+  #ending = false;
+  open = true;
+  /** Set by its request. */
+  attached = false;
+  /** The container belongs to it, and waits for it. */
+  owner = false;
+
+  constructor(socket: Socket<unknown>, handler: ClientHandler) {
+    this.#socket = socket;
+    this.#handler = handler;
+  }
+
+  received(bytes: Uint8Array): void {
+    try {
+      for (const frame of this.#reader.push(bytes)) this.#handler.frame(this, frame);
+    } catch {
+      // Not one of ours: nothing that it may say means anything.
+      this.close();
+    }
+  }
+
+  /** Sends a frame; resolves when the owner has room for more, at once for all others. */
+  send(bytes: Uint8Array): Promise<void> | undefined {
+    if (!this.open) return undefined;
+    this.#queue.push(bytes);
+    this.#queued += bytes.length;
+    this.flush();
+    if (this.#queued === 0) return undefined;
+    if (this.owner) return new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#queued > PATIENCE) this.close();
+    return undefined;
+  }
+
+  /** Writes as much as the socket takes. */
+  flush(): void {
+    for (let first = this.#queue[0]; first !== undefined && this.open; first = this.#queue[0]) {
+      const taken = Math.max(0, this.#socket.write(first));
+      this.#queued -= taken;
+      if (taken < first.length) {
+        this.#queue[0] = first.subarray(taken);
+        return;
+      }
+      this.#queue.shift();
+    }
+    this.#wake();
+    if (this.#ending) this.close();
+  }
+
+  /** It was let go: its end is no surprise. */
+  get isFinished(): boolean {
+    return this.#ending;
+  }
+
+  /** Lets the client go when everything was sent. */
+  finish(): void {
+    this.#ending = true;
+    if (this.#queued === 0) this.close();
+  }
+
+  /** Reads no more from the client, or does so again. */
+  pause(paused: boolean): void {
+    if (!this.open) return;
+    if (paused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  close(): void {
+    if (!this.open) return;
+    this.#socket.end();
+    this.gone();
+  }
+
+  /** The connection is over. */
+  gone(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#queue = [];
+    this.#queued = 0;
+    this.#wake();
+    this.#handler.closed(this);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,130 @@
+/** A command's connection to the monitor of a running container. */
+import { O } from "../../ffi/constants.ts";
+import { closeFile, openFile } from "../../ffi/quick_files.ts";
+import { TsboxError } from "../../errors.ts";
+import { type Frame, frame, type FrameKind, FrameReader, jsonFrame, jsonOf } from "./frames.ts";
+import { type ClientRequest, monitorSocket } from "./request.ts";
+import { resultOf } from "../worker_jobs.ts";
+
+/** An open connection. */
+export interface MonitorConnection {
+  /** The next frame; undefined when the monitor has closed. */
+  next(): Promise<Frame | undefined>;
+  /** Sends; resolves when there is room for more. */
+  send(kind: FrameKind, bytes?: Uint8Array): Promise<void>;
+  sendJson(kind: FrameKind, value: unknown): Promise<void>;
+  close(): void;
+}
+
+/** Frames that may wait here before the monitor has to. */
+const HIGH_WATER = 64;
+
+/**
+ * Connects with the monitor of the container in `directory`.
+ * @returns undefined when there is none: the container is over, or runs attached to its own command
+ */
+export async function connectMonitor(directory: string): Promise<MonitorConnection | undefined> {
+  let fd: number;
+  try {
+    fd = openFile(directory, O.PATH | O.DIRECTORY);
+  } catch {
+    return undefined;
+  }
+  try {
+    return await connect(monitorSocket(fd));
+  } catch {
+    return undefined;
+  } finally {
+    closeFile(fd);
+  }
+}
+
+async function connect(unix: string): Promise<MonitorConnection> {
+  const reader = new FrameReader();
+  const frames: Frame[] = [];
+  let [over, paused] = [false, false];
+  let wake = () => {};
+  let room = () => {};
+  const end = () => {
+    over = true;
+    wake();
+    room();
+  };
+  const socket = await Bun.connect({
+    unix,
+    socket: {
+      data(_, bytes) {
+        frames.push(...reader.push(bytes));
+        if (frames.length > HIGH_WATER && !paused) {
+          paused = true;
+          socket.pause();
+        }
+        wake();
+      },
+      drain: () => room(),
+      close: end,
+      end,
+      error: end,
+    },
+  });
+  const write = async (bytes: Uint8Array) => {
+    for (let rest = bytes; !over;) {
+      rest = rest.subarray(Math.max(0, socket.write(rest)));
+      if (rest.length === 0) return;
+      await new Promise<void>((resolve) => room = resolve);
+    }
+  };
+  let sending = Promise.resolve();
+  const send = (bytes: Uint8Array) => sending = sending.then(() => write(bytes));
+  return {
+    async next() {
+      while (frames.length === 0 && !over) await new Promise<void>((resolve) => wake = resolve);
+      const first = frames.shift();
+      if (paused && frames.length === 0) {
+        paused = false;
+        socket.resume();
+      }
+      return first;
+    },
+    send: (kind, bytes) => send(frame(kind, bytes)),
+    sendJson: (kind, value) => send(jsonFrame(kind, value)),
+    close: () => void socket.end(),
+  };
+}
+
+/** Asks a monitor something and waits for its answer: undefined when there is no monitor, or it died meanwhile. */
+export async function askMonitor(
+  directory: string,
+  request: ClientRequest,
+): Promise<Frame | undefined> {
+  const connection = await connectMonitor(directory);
+  if (connection === undefined) return undefined;
+  try {
+    await connection.sendJson("request", request);
+    return await connection.next();
+  } finally {
+    connection.close();
+  }
+}
+
+/** Tells the monitor that its container shall not be started again. */
+export async function askStopped(directory: string): Promise<void> {
+  await askMonitor(directory, { op: "stopped" });
+}
+
+/** Has the monitor restart its container. False when there is no monitor. @throws TsboxError why it does not run again */
+export async function askRestart(directory: string, seconds: number | undefined): Promise<boolean> {
+  const answer = await askMonitor(directory, { op: "restart", seconds });
+  if (answer === undefined) return false;
+  resultOf(new TextDecoder().decode(answer.bytes));
+  return true;
+}
+
+/** The exit code in an exit frame. */
+export function exitCodeOf(message: Frame): number {
+  const value = jsonOf(message);
+  if (typeof value === "object" && value !== null && "exitCode" in value) {
+    return Number(value.exitCode);
+  }
+  throw new TsboxError("host", "The monitor did not tell how the container ended");
+}

@@ -1,0 +1,214 @@
+/**
+ * The monitor's socket: who is attached, who waits, and what they want.
+ *
+ * It outlives the container's lives; a life connects its streams with it.
+ */
+import { O, SIGKILL } from "../../ffi/constants.ts";
+import { closeFile, openFile, unlink } from "../../ffi/quick_files.ts";
+import { setWindowSize } from "../../ffi/terminal.ts";
+import type { Running } from "../../rootless/launch.ts";
+import { deliver, type Sink } from "../deliver.ts";
+import { answerOf } from "../worker_jobs.ts";
+import { Client, type ClientHandler } from "./client.ts";
+import { type Frame, frame, jsonFrame, jsonOf } from "./frames.ts";
+import { type ClientRequest, monitorSocket } from "./request.ts";
+
+/** What the hub needs of the life that goes on. */
+export interface LiveStreams {
+  running: Running;
+  /** Where input goes; undefined: the container has none. */
+  input?: Sink | undefined;
+  /** Input ends with the first client that ends it. */
+  inputOnce: boolean;
+  terminal?: number | undefined;
+}
+
+/** What clients can make the monitor do. */
+export interface HubOrders {
+  /** The user wants the container to be over. */
+  stopped(): void;
+  /** Resolves when the container runs again. */
+  restart(seconds: number | undefined): Promise<void>;
+}
+
+/** Milliseconds that clients get to read what is left. */
+const LINGER = 5000;
+
+interface Size {
+  rows: number;
+  columns: number;
+}
+
+export class Hub implements ClientHandler {
+  readonly #clients = new Set<Client>();
+  readonly #waiting = new Set<Client>();
+  readonly #directory: number;
+  readonly #server: { stop(closeActive?: boolean): void };
+  readonly #orders: HubOrders;
+  #life: LiveStreams | undefined;
+  #size: Size | undefined;
+  #inputs = new Map<Client, Promise<void>>();
+  #attached: (() => void) | undefined;
+  /** Whoever the container belonged to was killed. */
+  #abandoned = false;
+  #emptied: (() => void) | undefined;
+
+  /** Listens in the container's directory. @throws Error when the socket cannot be made */
+  constructor(directory: string, orders: HubOrders) {
+    this.#orders = orders;
+    this.#directory = openFile(directory, O.PATH | O.DIRECTORY);
+    const unix = monitorSocket(this.#directory);
+    removeOld(unix);
+    const clients = new WeakMap<object, Client>();
+    this.#server = Bun.listen({
+      unix,
+      socket: {
+        open: (socket) => {
+          const client = new Client(socket, this);
+          clients.set(socket, client);
+          this.#clients.add(client);
+        },
+        data: (socket, bytes) => clients.get(socket)?.received(bytes),
+        drain: (socket) => clients.get(socket)?.flush(),
+        close: (socket) => clients.get(socket)?.gone(),
+        end: (socket) => clients.get(socket)?.close(),
+        error: (socket) => clients.get(socket)?.close(),
+      },
+    });
+  }
+
+  /** Resolves when somebody has attached. */
+  attached(): Promise<void> {
+    return new Promise((resolve) => this.#attached = resolve);
+  }
+
+  /** A life begins. */
+  connect(life: LiveStreams): void {
+    this.#life = life;
+    if (this.#abandoned) life.running.signal(SIGKILL);
+    if (this.#size !== undefined) this.#resize(this.#size);
+  }
+
+  /** Output of the container; resolves when the owner has taken it. */
+  async output(kind: "stdout" | "stderr", bytes: Uint8Array): Promise<void> {
+    let content: Uint8Array | undefined;
+    for (const client of this.#clients) {
+      if (!client.attached) continue;
+      content ??= frame(kind, bytes);
+      await client.send(content);
+    }
+  }
+
+  /** A life has ended: those who were attached or waited hear of it and are let go. */
+  ended(exitCode: number): void {
+    this.#life = undefined;
+    const exit = jsonFrame("exit", { exitCode });
+    for (const client of this.#clients) {
+      if (!client.attached && !this.#waiting.has(client)) continue;
+      void client.send(exit);
+      client.finish();
+    }
+  }
+
+  /** Stops listening, and waits until those who were let go have read everything: the owner, and others for a while. */
+  async close(): Promise<void> {
+    this.#server.stop();
+    for (const client of this.#clients) client.finish();
+    const isEmpty = new Promise<void>((resolve) => this.#emptied = resolve);
+    const owned = [...this.#clients].some(({ owner }) => owner);
+    if (this.#clients.size > 0) {
+      await Promise.race([isEmpty, ...(owned ? [] : [Bun.sleep(LINGER)])]);
+    }
+    removeOld(monitorSocket(this.#directory));
+    closeFile(this.#directory);
+  }
+
+  frame(client: Client, message: Frame): void {
+    switch (message.kind) {
+      case "request":
+        // Only the other end of our own protocol can connect: the directory is the user's alone.
+        return this.#request(client, jsonOf(message) as ClientRequest);
+      case "input":
+        return this.#input(client, message.bytes);
+      case "input-end":
+        return this.#inputEnd(client);
+      case "resize":
+        return this.#resize(jsonOf(message) as Size);
+      case "signal":
+        return this.#life?.running.signal(Number(jsonOf(message)));
+      case "detach":
+        client.owner = false;
+        return client.finish();
+      default:
+        return client.close();
+    }
+  }
+
+  closed(client: Client): void {
+    this.#clients.delete(client);
+    this.#waiting.delete(client);
+    if (this.#clients.size === 0) this.#emptied?.();
+    if (!client.owner || client.isFinished) return;
+    this.#abandoned = true;
+    // Its starter was killed, and the container is its own: as if it were one process.
+    this.#orders.stopped();
+    this.#life?.running.signal(SIGKILL);
+  }
+
+  #request(client: Client, request: ClientRequest): void {
+    switch (request.op) {
+      case "attach":
+        client.attached = true;
+        client.owner = request.owner;
+        void client.send(jsonFrame("answer", {}));
+        return this.#attached?.();
+      case "wait":
+        return void this.#waiting.add(client);
+      case "stopped":
+        this.#orders.stopped();
+        void client.send(jsonFrame("answer", {}));
+        return client.finish();
+      case "restart":
+        return void this.#orders.restart(request.seconds).then(() => ({ result: null }), answerOf)
+          .then((answer) => client.send(jsonFrame("answer", answer)))
+          .then(() => client.finish());
+    }
+  }
+
+  /** In the order it came; a client whose input is not taken is not read from. */
+  #input(client: Client, bytes: Uint8Array): void {
+    const sink = this.#life?.input;
+    if (sink === undefined) return;
+    client.pause(true);
+    const before = this.#inputs.get(client) ?? Promise.resolve();
+    const after = before.then(() => deliver(sink, bytes)).then(() => client.pause(false));
+    this.#inputs.set(client, after);
+  }
+
+  #inputEnd(client: Client): void {
+    const life = this.#life;
+    if (life === undefined || !life.inputOnce || life.terminal !== undefined) return;
+    void (this.#inputs.get(client) ?? Promise.resolve()).then(() => closeSink(life.input));
+  }
+
+  #resize(size: Size): void {
+    this.#size = size;
+    const terminal = this.#life?.terminal;
+    if (terminal !== undefined) setWindowSize(terminal, size);
+  }
+}
+
+/** Closes a container's input, once. */
+export function closeSink(sink: Sink | undefined): void {
+  if (sink === undefined || !sink.open) return;
+  sink.open = false;
+  closeFile(sink.fd);
+}
+
+function removeOld(path: string): void {
+  try {
+    unlink(path);
+  } catch {
+    // There is none.
+  }
+}

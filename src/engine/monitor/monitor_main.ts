@@ -1,0 +1,268 @@
+/**
+ * The monitor role: runs one container that is not attached to a command, from its start to its last end.
+ *
+ * There is no daemon: one such process per running container holds its lock, its streams, its log.
+ */
+import { parseSignal } from "../../container/signals.ts";
+import { nextPause, startsAgain } from "../../container/restart_policy.ts";
+import type { RunOptions } from "../../container/run_options.ts";
+import { closeFile, readText } from "../../ffi/quick_files.ts";
+import { type ContainerLock, tryLock } from "../../storage/container_lock.ts";
+import {
+  changeRecord,
+  type ContainerRecord,
+  readRecord,
+  writeRecord,
+} from "../../storage/container_record.ts";
+import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
+import { TsboxError } from "../../errors.ts";
+import type { EngineContext } from "../context.ts";
+import { discardTrees } from "../discard_trees.ts";
+import { keepFailed } from "../run.ts";
+import { writeCidfile } from "../run/cidfile.ts";
+import { create } from "../run/create.ts";
+import type { RunHost } from "../run/host.ts";
+import { type Progress, runOnce } from "../run/once.ts";
+import { prepareRun } from "../run/preparation.ts";
+import { answerOf } from "../worker_jobs.ts";
+import { Hub } from "./hub.ts";
+import { monitoredLife } from "./life.ts";
+import { type ContainerLog, openLog } from "./log.ts";
+import { MONITOR_FD, type MonitorRequest } from "./request.ts";
+import { StatusPipe } from "./status_pipe.ts";
+import { Stopper } from "./stopper.ts";
+
+/** Seconds that the starter has to attach. */
+const ATTACH_TIME = 10;
+/** Milliseconds that a look at a container may take. */
+const LOOK_TIME = 1000;
+const POLL = 5;
+
+/** A container and what the monitor knows of it between lives. */
+interface Monitored {
+  container: NewContainer;
+  options: RunOptions;
+  imageId: string;
+  previous?: ContainerRecord | undefined;
+}
+
+/**
+ * Reads the request, runs the container, and returns when it is over for good.
+ * @param env the caller's environment, in which the container's network helper is looked for
+ */
+export async function monitorMain(env: EngineContext["env"]): Promise<number> {
+  const request = readRequest();
+  const status = new StatusPipe(MONITOR_FD.status);
+  try {
+    await new Monitor(request, env, status).run();
+    return 0;
+  } catch (error) {
+    const { explainFailure } = await import("../../rootless/remedies.ts");
+    status.failed(answerOf(explainFailure(error)));
+    return 1;
+  }
+}
+
+/** From our starter, which is ourselves: it is not checked again. */
+function readRequest(): MonitorRequest {
+  const text = readText(`/proc/self/fd/${MONITOR_FD.request}`);
+  closeFile(MONITOR_FD.request);
+  return JSON.parse(text) as MonitorRequest;
+}
+
+class Monitor {
+  readonly #request: MonitorRequest;
+  readonly #context: EngineContext;
+  readonly #host: RunHost;
+  readonly #status: StatusPipe;
+  readonly #stopper = new Stopper();
+  #hub: Hub | undefined;
+  #log: ContainerLog | undefined;
+
+  constructor(request: MonitorRequest, env: EngineContext["env"], status: StatusPipe) {
+    this.#request = request;
+    this.#context = { ...request.context, env };
+    this.#status = status;
+    this.#host = {
+      self: request.self,
+      userName: request.userName,
+      notice: (text) => status.send({ kind: "notice", text }),
+      print: () => {},
+    };
+  }
+
+  async run(): Promise<void> {
+    const it = await this.#container();
+    const { container, options } = it;
+    let exitCode = 0;
+    try {
+      if (options.cidfile !== undefined && it.previous === undefined) {
+        writeCidfile(options.cidfile, container.id);
+      }
+      exitCode = await this.#serve(it);
+    } finally {
+      this.#log?.close();
+      // Without a record it never got as far as being a container.
+      const unmade = readRecord(container.directory) === undefined;
+      if (options.remove || unmade) await this.#discard(container);
+      container.lock.release();
+      // Last: who waited for the end may use the name again at once.
+      this.#hub?.ended(exitCode);
+      await this.#hub?.close();
+    }
+  }
+
+  /** Makes the container, or takes the one that was made before. */
+  async #container(): Promise<Monitored> {
+    const { job } = this.#request;
+    if (job.kind === "run") {
+      const { options, imageId } = job;
+      return { container: await create(options.name, this.#context, this.#host), options, imageId };
+    }
+    const directory = `${this.#context.dataRoot}/containers/${job.id}`;
+    const lock = await lockToStart(directory);
+    const previous = readRecord(directory);
+    if (lock === undefined || previous === undefined) {
+      lock?.release();
+      throw new TsboxError("invalid-state", `Cannot start container ${job.id}: it is in use`, {
+        hint: "it runs already, or is being started or removed",
+      });
+    }
+    const { id, name, options, image } = previous;
+    const container = { id, name, directory, lock };
+    return { container, options, imageId: image.id, previous: begun(directory, previous) };
+  }
+
+  /** Life after life. Returns the last exit code. */
+  async #serve(it: Monitored): Promise<number> {
+    const { container, options } = it;
+    this.#log = openLog(container.directory);
+    const hub = this.#hub = new Hub(container.directory, this.#stopper);
+    if (this.#request.attached) await this.#awaitStarter(hub, container.id);
+    this.#stopper.obeySignals();
+    let { previous } = it;
+    for (let pause: number | undefined;;) {
+      this.#stopper.begin();
+      const begin = performance.now();
+      const record = await this.#live({ ...it, previous });
+      const lasted = performance.now() - begin;
+      const exitCode = record.state.status === "exited" ? record.state.exitCode : 0;
+      const restarts = record.restartCount ?? 0;
+      const { stoppedByUser, restarting, shutDown } = this.#stopper;
+      record.stoppedByUser = stoppedByUser && !shutDown;
+      const again = restarting ||
+        startsAgain(options.restart, { exitCode, lasted, restarts, stoppedByUser });
+      if (!again) {
+        keepEnd(container.directory, record);
+        return exitCode;
+      }
+      const { state } = record;
+      previous = {
+        // As it is by now: a command may have changed it.
+        ...(readRecord(container.directory) ?? record),
+        state,
+        stoppedByUser: false,
+        ...(!restarting && { restartCount: restarts + 1 }),
+      };
+      if (!restarting) {
+        pause = nextPause(pause, lasted);
+        if (!await this.#pause(pause, container.directory, previous)) return exitCode;
+      }
+    }
+  }
+
+  async #awaitStarter(hub: Hub, id: string): Promise<void> {
+    const attached = hub.attached();
+    this.#status.send({ kind: "listening", id });
+    const late = Bun.sleep(ATTACH_TIME * 1000).then(() => {
+      throw new TsboxError("cancelled", "Cannot start the container: nobody attached to it");
+    });
+    late.catch(() => {});
+    await Promise.race([attached, late]);
+  }
+
+  /** Between two lives; false when the user did not want to wait for the next one. */
+  async #pause(
+    milliseconds: number,
+    directory: string,
+    record: ContainerRecord,
+  ): Promise<boolean> {
+    const { state } = record;
+    if (state.status !== "exited") return true;
+    const { exitCode, startedAt, finishedAt } = state;
+    const waiting = { status: "restarting", exitCode, startedAt, finishedAt } as const;
+    keepEnd(directory, { ...record, state: waiting });
+    this.#hub?.ended(exitCode);
+    if (await this.#stopper.sleep(milliseconds)) return true;
+    keepEnd(directory, { ...record, stoppedByUser: this.#stopper.stoppedByUser });
+    return false;
+  }
+
+  /** One life. Returns the record with its end, which is not written yet. */
+  async #live(it: Monitored): Promise<ContainerRecord> {
+    const { container, options, imageId, previous } = it;
+    const hub = this.#hub;
+    const log = this.#log;
+    if (hub === undefined || log === undefined) throw new Error("a life without surroundings");
+    const session = monitoredLife(options, {
+      hub,
+      log,
+      started: (running) => {
+        const signal = parseSignal(progress.record?.stopSignal || "TERM");
+        this.#stopper.watch(running, options, signal);
+        this.#status.started(container.id);
+      },
+    });
+    const progress: Progress = {};
+    let preparation;
+    try {
+      const given = { session, imageId };
+      preparation = await prepareRun(options, this.#context, this.#host, given);
+      await runOnce({ ...preparation, container, previous }, progress);
+      if (progress.record === undefined) throw new Error("a life without a record");
+      return progress.record;
+    } catch (error) {
+      const record = progress.record ?? previous;
+      if (record !== undefined && !options.remove) keepFailed(container.directory, record, error);
+      this.#stopper.failed(error);
+      throw error;
+    } finally {
+      preparation?.giveUp();
+      this.#stopper.unwatch();
+    }
+  }
+
+  async #discard(container: NewContainer): Promise<void> {
+    // It may have been renamed.
+    const { name } = readRecord(container.directory) ?? container;
+    const rest = deleteContainer(this.#context.dataRoot, { ...container, name });
+    if (rest !== undefined) await discardTrees([rest], this.#context, this.#request.self);
+  }
+}
+
+/** Who only looks at the container holds its lock for a moment. */
+async function lockToStart(directory: string): Promise<ContainerLock | undefined> {
+  for (const deadline = performance.now() + LOOK_TIME;; await Bun.sleep(POLL)) {
+    const lock = tryLock(directory, "exclusive");
+    if (lock !== undefined || performance.now() > deadline) return lock;
+  }
+}
+
+/** Writes how a life ended; what commands have changed meanwhile, such as the name, stays. */
+function keepEnd(directory: string, record: ContainerRecord): void {
+  const { state, restartCount = 0, stoppedByUser = false } = record;
+  changeRecord(directory, (now) => ({ ...now, state, restartCount, stoppedByUser }));
+}
+
+/** A new start: what the user wanted of the last one, and how it failed, counts no more. */
+function begun(directory: string, record: ContainerRecord): ContainerRecord {
+  const { state } = record;
+  const fresh: ContainerRecord = {
+    ...record,
+    restartCount: 0,
+    stoppedByUser: false,
+    state: state.status === "created" ? { status: "created" } : state,
+  };
+  writeRecord(directory, fresh);
+  return fresh;
+}

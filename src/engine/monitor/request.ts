@@ -1,0 +1,56 @@
+/** What the command line asks of a monitor that it starts, and what it hears from it until the container runs. */
+import type { RunOptions } from "../../container/run_options.ts";
+import type { SelfCommand } from "../../rootless/worker.ts";
+import type { EngineContext } from "../context.ts";
+import type { WorkerAnswer } from "../worker_jobs.ts";
+
+/** First argument of a process that is a monitor. */
+export const MONITOR = "@monitor";
+
+/** Descriptors a monitor is started with. */
+export const MONITOR_FD = { status: 3, request: 4 } as const;
+
+/** The whole request, as JSON in a sealed memory file. The environment is the caller's own. */
+export interface MonitorRequest {
+  context: Omit<EngineContext, "env">;
+  /** How to start this executable as a worker. */
+  self: SelfCommand;
+  userName?: string | undefined;
+  /** Waits for its starter to attach before the container starts: nothing of its output may be missed. */
+  attached: boolean;
+  job: MonitorJob;
+}
+
+export type MonitorJob =
+  /** Makes a container and runs it. `imageId` is empty with `--rootfs`. */
+  | { kind: "run"; options: RunOptions; imageId: string }
+  /** Runs one that was made before. */
+  | { kind: "start"; id: string };
+
+/** A line of JSON on the status pipe. The pipe's end without `started` or `failed` means that the monitor died. */
+export type MonitorStatus =
+  | { kind: "notice"; text: string }
+  /** The socket is there; comes only when somebody shall attach. */
+  | { kind: "listening"; id: string }
+  | { kind: "started"; id: string; warnings?: readonly string[] }
+  | ({ kind: "failed" } & WorkerAnswer);
+
+/** The first frame of a client on the monitor's socket. */
+export type ClientRequest =
+  | {
+    op: "attach";
+    stdin: boolean;
+    /** Started the container and belongs to it: when this client dies, the container is killed. */
+    owner: boolean;
+  }
+  /** Answered with the exit code when the container's process has ended the next time. */
+  | { op: "wait" }
+  /** The user wants the container to be over: it is not started again. Answered at once. */
+  | { op: "stopped" }
+  /** Stops the container and starts it again. Answered when it runs. `seconds`: before SIGKILL, -1 is never. */
+  | { op: "restart"; seconds?: number | undefined };
+
+/** The socket of a container's monitor, below a descriptor of its directory: sun_path is short, stores may be deep. */
+export function monitorSocket(directoryFd: number): string {
+  return `/proc/self/fd/${directoryFd}/monitor.sock`;
+}

@@ -1,0 +1,41 @@
+/** The monitor's words to whoever started it, until the container runs. */
+import { closeFile } from "../../ffi/quick_files.ts";
+import { address, raw } from "../../ffi/libc.ts";
+import type { WorkerAnswer } from "../worker_jobs.ts";
+import type { MonitorStatus } from "./request.ts";
+
+export class StatusPipe {
+  #fd: number | undefined;
+
+  /** @param fd closed with the last word */
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Says something; nothing when the last word was said. A starter that is gone hears nothing. */
+  send(status: MonitorStatus): void {
+    if (this.#fd === undefined) return;
+    const bytes = new TextEncoder().encode(`${JSON.stringify(status)}\n`);
+    for (let done = 0; done < bytes.length;) {
+      const rest = bytes.subarray(done);
+      const count = raw("write", this.#fd, address(rest), rest.length);
+      if (count <= 0) return;
+      done += count;
+    }
+  }
+
+  started(id: string): void {
+    this.send({ kind: "started", id });
+    this.#close();
+  }
+
+  failed(answer: WorkerAnswer): void {
+    this.send({ kind: "failed", ...answer });
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#fd !== undefined) closeFile(this.#fd);
+    this.#fd = undefined;
+  }
+}

@@ -1,0 +1,24 @@
+/** `rename`. */
+import { releaseName, reserveName } from "../storage/container_name.ts";
+import { changeRecord } from "../storage/container_record.ts";
+import { findContainer } from "../storage/containers.ts";
+import { TsboxError } from "../errors.ts";
+import type { EngineContext } from "./context.ts";
+
+/**
+ * Gives a container another name; `name` was checked by the grammar of names.
+ * @throws TsboxError "not-found", "conflict" when another container has it
+ */
+export function renameContainer({ dataRoot }: EngineContext, text: string, name: string): void {
+  const { record: { id, name: old }, directory } = findContainer(dataRoot, text);
+  if (name === old) {
+    throw new TsboxError(
+      "conflict",
+      "Error when allocating new name: renaming a container with the same name as its current name",
+    );
+  }
+  reserveName(dataRoot, id, name);
+  const renamed = changeRecord(directory, (record) => ({ ...record, name }));
+  // It was deleted meanwhile, and with it what was known of its names.
+  releaseName(dataRoot, id, renamed === undefined ? name : old);
+}

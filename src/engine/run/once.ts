@@ -1,0 +1,184 @@
+/** One life of a container's first process: from the root file system to its exit status. */
+import { launchNotes } from "../../container/annotations.ts";
+import { containerHostname, containerLabels, makeSpec } from "../../container/spec.ts";
+import { withUser } from "../../container/with_user.ts";
+import { SIGKILL } from "../../ffi/constants.ts";
+import { exitStatus } from "../../ffi/process.ts";
+import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
+import type { Running } from "../../rootless/launch.ts";
+import { seccompFilter } from "../../rootless/seccomp/filter.ts";
+import { processStart } from "../../storage/container_lock.ts";
+import {
+  type ContainerRecord,
+  summarizeSpec,
+  timestamp,
+  writeRecord,
+} from "../../storage/container_record.ts";
+import type { NewContainer } from "../../storage/containers.ts";
+import { TsboxError } from "../../errors.ts";
+import { kernelRelease } from "../kernel_release.ts";
+import { writeEtcFiles } from "./etc.ts";
+import {
+  deviceNodes,
+  hostname,
+  isDirectory,
+  thermalThrottle,
+  withoutMissingQueue,
+} from "./host_facts.ts";
+import { imageDefaults } from "./image.ts";
+import type { Preparation } from "./preparation.ts";
+import { givenDirectory, imageFilesystem, type RootFilesystem } from "./root_filesystem.ts";
+import type { RunNetwork } from "./network.ts";
+import { customProfile } from "./seccomp.ts";
+
+/** Everything about one container that is being run. */
+export interface Run extends Preparation {
+  container: NewContainer;
+  /** What is known of a container that was made, and perhaps ran, before. */
+  previous?: ContainerRecord | undefined;
+}
+
+/** How far it got; the caller sees it also when it fails. */
+export interface Progress {
+  record?: ContainerRecord;
+}
+
+/** The first process has ended, or (`--debug-plan`) was never started. */
+export interface Outcome {
+  exitCode: number;
+  /** Everything it wrote is where the user wants it. */
+  delivered: boolean;
+}
+
+/**
+ * Runs the container's process once. `progress.record` is the container as its file says, and, when this
+ * returns, as it shall say: with the end in it.
+ * @throws TsboxError when it could not be started
+ */
+export async function runOnce(it: Run, progress: Progress): Promise<Outcome> {
+  const root = await makeRoot(it);
+  try {
+    const { rootfs } = root;
+    const place = rootfs.kind === "directory" ? rootfs.path : rootfs.mountPoint;
+    const spec = await specOf(it, place);
+    const record = progress.record = recordOf(it, root, spec);
+    return await runSpec(it, root, spec, record);
+  } finally {
+    await root.release(it.options.remove);
+  }
+}
+
+async function makeRoot(it: Run): Promise<RootFilesystem> {
+  const { options, image, driver } = it;
+  if (options.rootfs !== undefined) return givenDirectory(options.rootfs);
+  if (image === undefined || driver === undefined) {
+    throw new TsboxError("invalid-argument", "no image specified");
+  }
+  return await imageFilesystem(image, driver, it);
+}
+
+/** What a spec is made for. */
+type SpecPlace = Pick<Run, "options" | "image" | "userns" | "container"> & {
+  network: Pick<RunNetwork, "etc">;
+};
+
+/**
+ * The spec of a container whose root file system is at `rootfs`, an absolute path; writes the files it mounts
+ * below /etc.
+ */
+export async function specOf(it: SpecPlace, rootfs: string): Promise<RuntimeSpec> {
+  const { options, container, userns, network } = it;
+  const facts = { id: container.id, hostname: hostname() };
+  const name = containerHostname(options, facts);
+  const profile = await customProfile(options);
+  const spec = makeSpec(options, imageDefaults(it.image), {
+    ...facts,
+    ids: userns.map,
+    rootfs,
+    etc: writeEtcFiles(container.directory, name, options, network.etc),
+    devices: deviceNodes(options),
+    thermalThrottle: thermalThrottle(),
+    ...(profile === undefined ? {} : { seccomp: profile }),
+  });
+  return { ...spec, mounts: withoutMissingQueue(spec.mounts) };
+}
+
+function recordOf(it: Run, root: RootFilesystem, spec: RuntimeSpec): ContainerRecord {
+  const { options, image, container, network, previous } = it;
+  const current = { ports: [...network.ports], spec: summarizeSpec(spec), driver: root.driver };
+  if (previous !== undefined) return { ...previous, ...current };
+  const stopSignal = options.stopSignal ?? image?.config.stopSignal;
+  return {
+    id: container.id,
+    name: container.name,
+    created: timestamp(),
+    image: { reference: options.image, id: image?.id ?? "" },
+    options,
+    ...current,
+    labels: containerLabels(options, imageDefaults(image)),
+    ownersLost: image?.ownersLost ?? false,
+    ...(stopSignal && { stopSignal }),
+    state: { status: "created" },
+  };
+}
+
+async function runSpec(
+  it: Run,
+  root: RootFilesystem,
+  spec: RuntimeSpec,
+  record: ContainerRecord,
+): Promise<Outcome> {
+  const { options, host, session, network } = it;
+  const launch = await it.launch();
+  const { descriptors: stdio, terminal } = session;
+  const { volumes } = launchNotes(spec);
+  const { rootfs } = root;
+  const planOnly = options.debugPlan;
+  launch.setUp({ spec, rootfs, volumes, isDirectory, stdio, terminal, planOnly });
+  const { process } = withUser(spec, launch.userFiles());
+  const filter = await seccompFilter(spec, kernelRelease);
+  if (planOnly) {
+    host.print(launch.plan(process, filter));
+    return { exitCode: 0, delivered: true };
+  }
+  const warning = await network.ready();
+  if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
+  session.starting();
+  const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
+  const running = launch.execute(process, filter);
+  try {
+    return await serve(it, running, record);
+  } finally {
+    endOrphans?.();
+  }
+}
+
+/** Until the process has ended, whatever else fails. */
+async function serve(
+  { container, session }: Run,
+  running: Running,
+  record: ContainerRecord,
+): Promise<Outcome> {
+  const startedAt = timestamp();
+  const { pid } = running;
+  let delivered = false;
+  try {
+    record.state = { status: "running", pid, pidStart: processStart(pid) ?? 0, startedAt };
+    writeRecord(container.directory, record);
+    delivered = await session.run(running);
+  } finally {
+    running.signal(SIGKILL);
+    await running.ended;
+  }
+  const exitCode = exitStatus(await running.ended);
+  record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
+  return { exitCode, delivered };
+}
+
+/** Returns what ends the processes that the first one, which shares the host's process ids, leaves behind. */
+async function orphansOf(pid: number): Promise<() => void> {
+  const { adoptOrphans, killOrphans, mountNamespace } = await import("./orphans.ts");
+  adoptOrphans();
+  const namespace = mountNamespace(pid);
+  return () => namespace === undefined ? undefined : killOrphans(namespace);
+}

@@ -1,0 +1,85 @@
+/** `run -d`, and every `run` that others may look at or leave: by a monitor of the container's own. */
+import type { RunOptions } from "../container/run_options.ts";
+import { TsboxError } from "../errors.ts";
+import { announce, type AttachEnd, type AttachOptions, serveUser } from "./attach_client.ts";
+import type { EngineContext } from "./context.ts";
+import { connectMonitor } from "./monitor/connection.ts";
+import type { MonitorJob } from "./monitor/request.ts";
+import { startMonitor } from "./monitor/start_monitor.ts";
+import { imageFor } from "./run/image.ts";
+import type { RunHost } from "./run/host.ts";
+
+/**
+ * Starts a container in the background, pulling its image where needed; returns its id when it runs.
+ * @throws TsboxError why it could not be started
+ */
+export async function runDetached(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<string> {
+  return startAlone(await runJob(options, context, host), context, host);
+}
+
+/** The same for a container that was made before. */
+export function startDetachedContainer(id: string, context: EngineContext, host: RunHost): string {
+  return startAlone({ kind: "start", id }, context, host);
+}
+
+async function runJob(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<MonitorJob> {
+  const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
+  return { kind: "run", options, imageId: image?.id ?? "" };
+}
+
+function startAlone(job: MonitorJob, context: EngineContext, host: RunHost): string {
+  const monitor = startMonitor(job, false, context, host);
+  try {
+    return monitor.next();
+  } finally {
+    monitor.close();
+  }
+}
+
+/** Runs a container attached and says how that ended. @throws TsboxError when it could not be started */
+export async function runAttached(
+  options: RunOptions,
+  context: EngineContext,
+  host: RunHost,
+): Promise<AttachEnd> {
+  const { tty, interactive, sigProxy, detachKeys } = options;
+  return await startAndServe(await runJob(options, context, host), context, host, {
+    tty,
+    stdin: interactive,
+    owner: true,
+    sigProxy,
+    detachKeys,
+    notice: host.notice,
+  });
+}
+
+/** Starts by a job and serves the user until the container has ended. */
+export async function startAndServe(
+  job: MonitorJob,
+  context: EngineContext,
+  host: RunHost,
+  options: AttachOptions,
+): Promise<AttachEnd> {
+  const monitor = startMonitor(job, true, context, host);
+  try {
+    const id = monitor.next();
+    const connection = await connectMonitor(`${context.dataRoot}/containers/${id}`);
+    if (connection === undefined) {
+      throw new TsboxError("host", "Cannot attach to the new container");
+    }
+    await announce(connection, options);
+    // The user's terminal stays as it is until there is something to use it for.
+    monitor.next();
+    return await serveUser(connection, options);
+  } finally {
+    monitor.close();
+  }
+}

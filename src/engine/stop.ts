@@ -1,0 +1,124 @@
+/** `stop`, `kill` and `restart`. */
+import { parseSignal } from "../container/signals.ts";
+import { SIGKILL } from "../ffi/constants.ts";
+import { waitUnlocked } from "../storage/container_lock.ts";
+import { readRecord } from "../storage/container_record.ts";
+import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { TsboxError } from "../errors.ts";
+import { type ContainerProcess, openProcess } from "./container_process.ts";
+import type { EngineContext } from "./context.ts";
+import { askRestart, askStopped } from "./monitor/connection.ts";
+import type { RunHost } from "./run/host.ts";
+import { startDetachedContainer } from "./run_monitored.ts";
+
+/** Docker's default, in seconds. */
+const STOP_TIMEOUT = 10;
+
+/** How to stop. */
+export interface StopOptions {
+  /** In place of the container's own stop signal. */
+  signal?: string | undefined;
+  /** Before SIGKILL; -1 waits for ever. Default: the container's own, else 10. */
+  seconds?: number | undefined;
+}
+
+/**
+ * Asks a container to end; the returned function waits until it has, and kills it when it takes too long.
+ * So several can be stopped at once. A container that does not run is left as it is.
+ * @throws TsboxError "not-found", "invalid-argument" for a signal that is none
+ */
+export async function beginStop(
+  context: EngineContext,
+  text: string,
+  { signal, seconds }: StopOptions,
+): Promise<() => void> {
+  const { record, directory, owned } = findContainer(context.dataRoot, text);
+  const number = parseSignal(signal || record.stopSignal || "TERM");
+  if (!owned && record.state.status !== "running") return () => {};
+  await askStopped(directory);
+  // It may have been between two lives until now.
+  const state = readRecord(directory)?.state;
+  const process = state?.status === "running" ? openProcess(state) : undefined;
+  process?.signal(number);
+  const begin = performance.now();
+  const patience = (seconds ?? record.options.stopTimeout ?? STOP_TIMEOUT) * 1000;
+  return () => {
+    endWithin(process, patience < 0 ? Infinity : begin + patience - performance.now());
+    waitUnlocked(directory);
+  };
+}
+
+function endWithin(process: ContainerProcess | undefined, milliseconds: number): void {
+  if (process === undefined) return;
+  try {
+    if (process.waitEnd(Math.max(0, milliseconds))) return;
+    process.signal(SIGKILL);
+    process.waitEnd(Infinity);
+  } finally {
+    process.close();
+  }
+}
+
+/**
+ * Sends a container's first process a signal. One that is meant to end it also ends its restarts.
+ * @throws TsboxError "not-found", "invalid-state" when it does not run, in docker's words
+ */
+export async function killContainer(
+  context: EngineContext,
+  text: string,
+  signal: string | undefined,
+): Promise<void> {
+  const number = parseSignal(signal || "KILL");
+  const { record, directory } = findContainer(context.dataRoot, text);
+  const { state } = record;
+  const process = state.status === "running" ? openProcess(state) : undefined;
+  if (process === undefined) throw notRunning(text, record.id);
+  try {
+    const ends = number === SIGKILL || number === parseSignal(record.stopSignal || "TERM");
+    if (ends) await askStopped(directory);
+    process.signal(number);
+  } finally {
+    process.close();
+  }
+}
+
+function notRunning(text: string, id: string): TsboxError {
+  return new TsboxError(
+    "invalid-state",
+    `cannot kill container: ${text}: container ${id} is not running`,
+  );
+}
+
+/**
+ * Stops a container, if it runs, and starts it again.
+ * @throws TsboxError "not-found", "unsupported" for one that runs attached to its own command
+ */
+export async function restartContainer(
+  context: EngineContext,
+  host: RunHost,
+  text: string,
+  { signal, seconds }: StopOptions,
+): Promise<void> {
+  const found = findContainer(context.dataRoot, text);
+  if (found.owned) {
+    if (signal === undefined && await askRestart(found.directory, seconds)) return;
+    if (!await isMonitored(found)) throw attachedToCommand(text);
+    (await beginStop(context, text, { signal, seconds }))();
+  }
+  startDetachedContainer(found.record.id, context, host);
+}
+
+async function isMonitored({ directory }: StoredContainer): Promise<boolean> {
+  const { connectMonitor } = await import("./monitor/connection.ts");
+  const connection = await connectMonitor(directory);
+  connection?.close();
+  return connection !== undefined;
+}
+
+function attachedToCommand(text: string): TsboxError {
+  return new TsboxError(
+    "unsupported",
+    `Cannot restart container ${text}: it belongs to the 'tsbox run --rm' that started it`,
+    { hint: "start it with -d, or without --rm" },
+  );
+}
