@@ -7,7 +7,7 @@ import { deliver, type Sink } from "./deliver.ts";
 import { exitCodeOf, type MonitorConnection } from "./monitor/connection.ts";
 import { holdRaw } from "./raw_terminal.ts";
 import { plainInput, terminalInput } from "./run/copy_streams.ts";
-import { forwarding } from "./run/signals.ts";
+import { ending, forwarding, type SignalHandling } from "./run/signals.ts";
 
 /** How to attach. */
 export interface AttachOptions {
@@ -38,8 +38,9 @@ export async function announce(
   connection: MonitorConnection,
   options: AttachOptions,
 ): Promise<void> {
-  const { stdin, owner } = options;
-  await connection.sendJson("request", { op: "attach", stdin, owner });
+  const { stdin, owner, tty } = options;
+  const size = tty ? windowSize(1) ?? windowSize(0) : undefined;
+  await connection.sendJson("request", { op: "attach", stdin, owner, size });
   if (await connection.next() === undefined) throw monitorGone();
 }
 
@@ -51,7 +52,7 @@ export async function serveUser(
   const { tty, stdin } = options;
   const held = tty && stdin && isTerminal(0) ? holdRaw(0) : undefined;
   const unfollow = tty ? followSize(connection) : () => {};
-  const signals = tty ? undefined : forwarding(options.sigProxy, options.notice);
+  const signals = signalHandling(options);
   signals?.start();
   signals?.serve({ signal: (number) => void connection.sendJson("signal", number) });
   const open = { open: true };
@@ -66,6 +67,14 @@ export async function serveUser(
     held?.restore();
     connection.close();
   }
+}
+
+/** With a terminal none is passed on, and what ends us ends a container that is ours. */
+function signalHandling(
+  { tty, owner, sigProxy, notice }: AttachOptions,
+): SignalHandling | undefined {
+  if (!tty) return forwarding(sigProxy, notice);
+  return owner ? ending() : undefined;
 }
 
 async function passOutput(connection: MonitorConnection): Promise<AttachEnd> {
@@ -124,7 +133,6 @@ function followSize(connection: MonitorConnection): () => void {
     const size = windowSize(1) ?? windowSize(0);
     if (size !== undefined) void connection.sendJson("resize", size);
   };
-  follow();
   process.on("SIGWINCH", follow).on("SIGCONT", follow);
   return () => process.off("SIGWINCH", follow).off("SIGCONT", follow);
 }

@@ -40,6 +40,11 @@ export function waitWritable(fd: number, milliseconds: number): boolean {
   return isReady(fd, POLLOUT, milliseconds);
 }
 
+/** Whether nobody has the other end of a pipe any more: for the writing end, all readers are gone. */
+export function isHungUp(fd: number): boolean {
+  return isReady(fd, 0);
+}
+
 /** Makes calls on an open file description, which others may share, return EAGAIN for waiting. @throws SyscallError */
 export function setNonBlocking(fd: number): void {
   const flags = sys("read a descriptor's flags", "fcntl", fd, F_GETFL);

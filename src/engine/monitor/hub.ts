@@ -77,6 +77,11 @@ export class Hub implements ClientHandler {
     });
   }
 
+  /** Of the terminal of whoever attached last. */
+  get size(): Size | undefined {
+    return this.#size;
+  }
+
   /** Resolves when somebody has attached. */
   attached(): Promise<void> {
     return new Promise((resolve) => this.#attached = resolve);
@@ -86,7 +91,6 @@ export class Hub implements ClientHandler {
   connect(life: LiveStreams): void {
     this.#life = life;
     if (this.#abandoned) life.running.signal(SIGKILL);
-    if (this.#size !== undefined) this.#resize(this.#size);
   }
 
   /** Output of the container; resolves when the owner has taken it. */
@@ -160,6 +164,7 @@ export class Hub implements ClientHandler {
       case "attach":
         client.attached = true;
         client.owner = request.owner;
+        if (request.size !== undefined) this.#resize(request.size);
         void client.send(jsonFrame("answer", {}));
         return this.#attached?.();
       case "wait":

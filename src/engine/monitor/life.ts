@@ -49,7 +49,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   const [stdin = 0, stdout = 1, stderr = 2] = theirs;
   return {
     descriptors: [stdin, stdout, stderr],
-    ...(options.tty ? { terminal: SIZE } : {}),
+    ...(options.tty ? { terminal: around.hub.size ?? SIZE } : {}),
     starting: () => {},
     abandon() {
       closeTheirs();

@@ -37,6 +37,8 @@ const ATTACH_TIME = 10;
 /** Milliseconds that a look at a container may take. */
 const LOOK_TIME = 1000;
 const POLL = 5;
+/** Milliseconds between looks whether the starter, who attaches at once, lives. */
+const LOOK = 20;
 
 /** A container and what the monitor knows of it between lives. */
 interface Monitored {
@@ -172,13 +174,13 @@ class Monitor {
   }
 
   async #awaitStarter(hub: Hub, id: string): Promise<void> {
-    const attached = hub.attached();
+    const attached = hub.attached().then(() => true);
     this.#status.send({ kind: "listening", id });
-    const late = Bun.sleep(ATTACH_TIME * 1000).then(() => {
+    const deadline = performance.now() + ATTACH_TIME * 1000;
+    while (!await Promise.race([attached, Bun.sleep(LOOK).then(() => false)])) {
+      if (!this.#status.isOrphaned && performance.now() < deadline) continue;
       throw new TsboxError("cancelled", "Cannot start the container: nobody attached to it");
-    });
-    late.catch(() => {});
-    await Promise.race([attached, late]);
+    }
   }
 
   /** Between two lives; false when the user did not want to wait for the next one. */

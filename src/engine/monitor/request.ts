@@ -42,6 +42,8 @@ export type ClientRequest =
     stdin: boolean;
     /** Started the container and belongs to it: when this client dies, the container is killed. */
     owner: boolean;
+    /** Of the user's terminal. */
+    size?: { rows: number; columns: number } | undefined;
   }
   /** Answered with the exit code when the container's process has ended the next time. */
   | { op: "wait" }

@@ -1,6 +1,7 @@
 /** The monitor's words to whoever started it, until the container runs. */
 import { closeFile } from "../../ffi/quick_files.ts";
 import { address, raw } from "../../ffi/libc.ts";
+import { isHungUp } from "../../ffi/readiness.ts";
 import type { WorkerAnswer } from "../worker_jobs.ts";
 import type { MonitorStatus } from "./request.ts";
 
@@ -22,6 +23,11 @@ export class StatusPipe {
       if (count <= 0) return;
       done += count;
     }
+  }
+
+  /** Whether our starter is gone. */
+  get isOrphaned(): boolean {
+    return this.#fd !== undefined && isHungUp(this.#fd);
   }
 
   started(id: string): void {

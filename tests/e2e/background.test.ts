@@ -1,0 +1,185 @@
+/** Containers that no command is attached to: made, started, stopped, restarted, left and found again. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import {
+  type BusyboxContainers,
+  busyboxContainers,
+  processesWith,
+  until,
+} from "../support/busybox_containers.ts";
+import { tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
+
+let box: BusyboxContainers;
+let names = 0;
+
+beforeAll(async () => {
+  box = await busyboxContainers();
+});
+afterAll(() => box.stop());
+
+const ok = (...args: string[]) => tsboxOk(args, { home: box.home });
+const run = (...args: string[]) => tsbox(args, { home: box.home });
+const state = async (name: string, field = "Status") =>
+  (await ok("inspect", "-f", `{{.State.${field}}}`, name)).trim();
+
+/** Starts a container in the background; returns its name. */
+async function started(flags: readonly string[], ...command: string[]): Promise<string> {
+  const name = `back-${names++}`;
+  await ok("run", "-d", "--network", "none", "--name", name, ...flags, box.image, ...command);
+  return name;
+}
+
+describe("a container in the background", () => {
+  test("runs when its id is printed, and until it is stopped", async () => {
+    const id = (await ok("run", "-d", "--network", "none", box.image, "sleep", "600")).trim();
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    expect(await state(id)).toBe("running");
+    expect(await ok("ps", "-q", "--no-trunc")).toContain(id);
+    expect(await ok("stop", "-t", "0", id)).toBe(`${id}\n`);
+    expect(await state(id)).toBe("exited");
+    expect(await state(id, "ExitCode")).toBe("137");
+    await ok("rm", id);
+  });
+
+  test("ends by its stop signal, and is killed when that takes too long", async () => {
+    const script = "trap 'exit 9' USR1; trap '' TERM; while :; do sleep 0.01; done";
+    const name = await started(["--stop-signal", "USR1"], "sh", "-c", script);
+    await ok("stop", name);
+    expect(await state(name, "ExitCode")).toBe("9");
+    await ok("start", name);
+    await ok("stop", "-s", "TERM", "-t", "1", name);
+    expect(await state(name, "ExitCode")).toBe("137");
+    await ok("rm", name);
+  });
+
+  test("that cannot be started says why, with the status of run", async () => {
+    const missing = await run("run", "-d", "--network", "none", box.image, "no-such-command");
+    expect(missing.stderr).toContain("no-such-command");
+    expect(missing.status).toBe(127);
+    const taken = await started([], "sleep", "600");
+    const conflict = await run("run", "-d", "--name", taken, box.image, "true");
+    expect(conflict.stderr).toContain(`The container name "/${taken}" is already in use`);
+    expect(conflict.status).toBe(125);
+    await ok("rm", "-f", taken);
+    await ok("rm", ...(await ok("ps", "-aq")).trim().split("\n"));
+  });
+
+  test("keeps what it wrote when it is started again", async () => {
+    const script = "cat /count 2>/dev/null; echo again >>/count";
+    const name = await started([], "sh", "-c", script);
+    await ok("wait", name);
+    expect(await ok("start", "-a", name)).toBe("again\n");
+    expect(await ok("start", "-a", name)).toBe("again\nagain\n");
+    await ok("rm", name);
+  });
+
+  test("is deleted at its end with --rm, and its name is free", async () => {
+    const name = await started(["--rm"], "sleep", "600");
+    await ok("stop", "-t", "0", name);
+    expect((await run("inspect", name)).status).toBe(1);
+    await ok("run", "--rm", "--network", "none", "--name", name, box.image, "true");
+  });
+
+  test("can be made first, started attached with input, and waited for", async () => {
+    await ok(
+      "create",
+      "-i",
+      "--name",
+      "made",
+      "--network",
+      "none",
+      box.image,
+      "sh",
+      "-c",
+      "cat; exit 4",
+    );
+    expect(await state("made")).toBe("created");
+    const done = await tsbox(["start", "-ai", "made"], { home: box.home, stdin: "typed\n" });
+    expect(done).toMatchObject({ stdout: "typed\n", status: 4 });
+    expect(await ok("wait", "made")).toBe("4\n");
+    await ok("rm", "made");
+  });
+
+  test("is waited for while it runs", async () => {
+    const name = await started([], "sh", "-c", "sleep 0.3; exit 6");
+    expect(await ok("wait", name)).toBe("6\n");
+    await ok("rm", name);
+  });
+
+  test("takes another name while it runs, which stays when it has ended", async () => {
+    const name = await started([], "sleep", "60017");
+    await ok("rename", name, `${name}-new`);
+    await ok("kill", `${name}-new`);
+    await until("it has ended", () => processesWith("sleep\x0060017").length === 0);
+    expect((await run("inspect", name)).status).toBe(1);
+    expect(await ok("rm", `${name}-new`)).toBe(`${name}-new\n`);
+  });
+});
+
+describe("restart policies", () => {
+  test("on-failure starts again as often as it says", async () => {
+    const name = await started(["--restart", "on-failure:2"], "sh", "-c", "echo life; exit 3");
+    while (await state(name) !== "exited") await Bun.sleep(20);
+    expect(await ok("inspect", "-f", "{{.RestartCount}} {{.State.ExitCode}}", name)).toBe("2 3\n");
+    await ok("rm", name);
+  });
+
+  test("always goes on until the user stops it, also between two lives", async () => {
+    const name = await started(["--restart", "always"], "sh", "-c", "sleep 0.05");
+    await Bun.sleep(300);
+    await ok("stop", "-t", "0", name);
+    expect(await state(name)).toBe("exited");
+    await Bun.sleep(500);
+    expect(await state(name)).toBe("exited");
+    await ok("rm", name);
+  });
+
+  test("restart stops and starts again, whatever the policy", async () => {
+    const name = await started([], "sleep", "600");
+    const pid = await state(name, "Pid");
+    await ok("restart", "-t", "0", name);
+    expect(await state(name)).toBe("running");
+    expect(await state(name, "Pid")).not.toBe(pid);
+    expect(await ok("inspect", "-f", "{{.RestartCount}}", name)).toBe("0\n");
+    await ok("rm", "-f", name);
+  });
+
+  test("and --rm exclude each other", async () => {
+    const { stderr, status } = await run("run", "--rm", "--restart", "always", box.image, "true");
+    expect(stderr).toContain("cannot specify both --restart and --rm");
+    expect(status).toBe(125);
+  });
+});
+
+describe("a terminal", () => {
+  test("is left by ctrl-p ctrl-q and attached to again", async () => {
+    const words = ["run", "-it", "--network", "none", "--name", "left", box.image, "sh"];
+    const first = tsboxOnTerminal(words, { home: box.home });
+    await first.waitFor(/# /);
+    first.type("kept=here\r\x10\x11");
+    expect(await first.exited).toBe(0);
+    expect(first.output()).toContain("read escape sequence");
+    expect(await state("left")).toBe("running");
+    const second = tsboxOnTerminal(["attach", "left"], { home: box.home });
+    second.type("echo was $kept\r");
+    await second.waitFor(/was here\r\n/);
+    second.type("exit 8\r");
+    expect(await second.exited).toBe(8);
+    await ok("rm", "left");
+  });
+});
+
+describe("a monitor that is killed", () => {
+  test("takes its container along, and the next command tells the truth", async () => {
+    const name = await started(["--restart", "always"], "sleep", "98765");
+    const status = readFileSync(`/proc/${await state(name, "Pid")}/status`, "utf8");
+    process.kill(Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]), "SIGKILL");
+    await until("the container is gone", () => processesWith("sleep\x0098765").length === 0);
+    expect(await state(name)).toBe("exited");
+    expect(await state(name, "ExitCode")).toBe("137");
+    await ok("start", name);
+    expect(await state(name)).toBe("running");
+    await ok("rm", "-f", name);
+    expect(box.leftovers()).toEqual([]);
+  });
+});
