@@ -12,6 +12,7 @@ import {
   updateImages,
   wholeImage,
 } from "../storage/image_index.ts";
+import { listTrash } from "../storage/trash.ts";
 import { detachImageFiles } from "../storage/unused_files.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
@@ -69,7 +70,8 @@ export async function removePlanned(
   const names = untagged(plan);
   if (!plan.deletes || await isTaken(dataRoot, plan)) return { untagged: names, deleted: [] };
   const { chainIDs, trees } = await detachImageFiles(dataRoot, plan.image, signal);
-  await discardTrees(trees, context, self);
+  // Also what an earlier removal, killed in the middle, has left.
+  await discardTrees([...new Set([...trees, ...listTrash(dataRoot)])], context, self);
   return { untagged: names, deleted: [plan.image.id, ...chainIDs] };
 }
 

@@ -13,6 +13,8 @@ export type WorkerJob =
   | ({ kind: "unpack" } & UnpackJob)
   /** Deletes trees, absolute paths. Results in null. */
   | { kind: "remove"; paths: readonly string[] }
+  /** Deletes the trash of a store: for a worker that nobody waits for. Results in null. */
+  | { kind: "discard"; dataRoot: string }
   /** Composes layers, base last, into a new plain directory. Results in a CopySummary. */
   | { kind: "copy"; layers: readonly string[]; target: string }
   /** Writes what shows through of layers as an archive to the worker's file. Results in an ExportSummary. */

@@ -1,6 +1,7 @@
 /** The worker role: does jobs as root of the user namespace and answers on standard output. */
 import { readSync, writeSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
+import { storePaths } from "../storage/layout.ts";
 import { answerOf, type WorkerJob } from "./worker_jobs.ts";
 
 /**
@@ -32,6 +33,16 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
     case "remove": {
       const { removeTree } = await import("../storage/remove_tree.ts");
       job.paths.forEach(removeTree);
+      return null;
+    }
+    case "discard": {
+      const { removeTree } = await import("../storage/remove_tree.ts");
+      const { emptyTrash } = await import("../storage/trash.ts");
+      const { syncDirectory } = await import("../storage/replace_file.ts");
+      const { layers, tmp } = storePaths(job.dataRoot);
+      // A crash must not bring a name back whose tree is not whole any more.
+      for (const parent of [layers, tmp]) syncDirectory(parent);
+      emptyTrash(job.dataRoot, removeTree);
       return null;
     }
     case "copy": {

@@ -1,9 +1,11 @@
 /** Runs our own executable inside the user namespace, as its root: for work that needs JavaScript there. */
 import { closeSync } from "node:fs";
 import { Arena } from "../ffi/arena.ts";
-import { CLONE, PR, SIGKILL } from "../ffi/constants.ts";
+import { CLONE, O, PR, SIGCHLD, SIGKILL } from "../ffi/constants.ts";
 import { runProgram } from "../ffi/executor.ts";
 import {
+  CLONE_ARGS_SIZE,
+  cloneArgs,
   ended,
   type Ending,
   errorOf,
@@ -14,6 +16,7 @@ import {
   waitBlocking,
 } from "../ffi/process.ts";
 import { Program } from "../ffi/program.ts";
+import { closeFile, openFile } from "../ffi/quick_files.ts";
 import type { UserNamespace } from "./user_namespace.ts";
 
 /** A worker that was started; the caller closes both descriptors. */
@@ -61,25 +64,13 @@ export function startWorker(
 ): Worker {
   const [input, output] = [pipe(), pipe()];
   const program = new Program(Arena.live());
-  const { arena } = program;
   opClone(program, CLONE.VFORK);
-  program.op("join the user namespace", "setns", [userns.fd, CLONE.NEWUSER]);
-  program.op("become root of the user namespace", "setresgid", [0, 0, 0]);
-  program.op("become root of the user namespace", "setresuid", [0, 0, 0]);
-  program.op("drop supplementary groups", "setgroups", [0, 0], {
-    ignore: userns.map.kind === "single",
-  });
+  opBecomeRoot(program, userns);
   // First: it may be our own standard output.
   if (file !== undefined) program.op("hand a file on", "dup3", [file, WORKER_FILE, 0]);
   opStdio(program, [input.read, output.write]);
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
-  opDefaultSignals(program);
-  const argv = arena.vector(["tsbox", ...self.args, ...args]);
-  program.op(`execute ${self.path}`, "execve", [
-    arena.text(self.path),
-    argv,
-    arena.vector(ENVIRONMENT),
-  ]);
+  opExecute(program, self, args);
   const pid = runProgram(program);
   closeSync(input.read);
   closeSync(output.write);
@@ -91,4 +82,51 @@ export function startWorker(
   closeSync(output.read);
   if (pid > 0) waitBlocking(pid);
   throw errorOf(failure, "worker");
+}
+
+/**
+ * Starts a worker that outlives us: in a session of its own, nobody's child, with nothing to read and nobody who
+ * listens.
+ * @throws SyscallError
+ */
+export function startLoneWorker(
+  userns: UserNamespace,
+  self: SelfCommand,
+  args: readonly string[],
+): void {
+  const nothing = openFile("/dev/null", O.RDWR);
+  const program = new Program(Arena.live());
+  opClone(program, CLONE.VFORK);
+  program.op("leave the terminal", "setsid");
+  program.op("leave the directory", "chdir", [program.arena.text("/")]);
+  // The first one ends when the second was executed: so we know, and leave it nothing to report to.
+  const second = cloneArgs(program.arena, CLONE.VM + CLONE.VFORK, SIGCHLD);
+  program.op("leave the parent", "clone3", [second, CLONE_ARGS_SIZE], { fork: "exit" });
+  opBecomeRoot(program, userns);
+  opStdio(program, [nothing, nothing, nothing]);
+  opExecute(program, self, args);
+  const pid = runProgram(program);
+  closeFile(nothing);
+  if (pid > 0) waitBlocking(pid);
+  const failure = program.failure();
+  if (failure !== undefined) throw errorOf(failure, "worker");
+}
+
+function opBecomeRoot(program: Program, userns: UserNamespace): void {
+  program.op("join the user namespace", "setns", [userns.fd, CLONE.NEWUSER]);
+  program.op("become root of the user namespace", "setresgid", [0, 0, 0]);
+  program.op("become root of the user namespace", "setresuid", [0, 0, 0]);
+  program.op("drop supplementary groups", "setgroups", [0, 0], {
+    ignore: userns.map.kind === "single",
+  });
+}
+
+function opExecute(program: Program, self: SelfCommand, args: readonly string[]): void {
+  const { arena } = program;
+  opDefaultSignals(program);
+  program.op(`execute ${self.path}`, "execve", [
+    arena.text(self.path),
+    arena.vector(["tsbox", ...self.args, ...args]),
+    arena.vector(ENVIRONMENT),
+  ]);
 }

@@ -13,7 +13,7 @@ import {
 } from "./container_lock.ts";
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
 import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
-import { removeDirectly } from "./remove_directly.ts";
+import { FEW_NAMES, removeDirectly, removeSmall } from "./remove_directly.ts";
 import { trashPath } from "./trash.ts";
 
 /** A container that is being made; its record is not written yet. */
@@ -221,7 +221,8 @@ function moved(from: string, to: string): boolean {
  * Deletes a container whose lock the caller holds exclusively, and gives the lock back.
  *
  * The directory is renamed into tmp/ first, so that no half of a container is ever seen. Returns the
- * path of what the caller alone could not remove (files of foreign owners): a job for a worker.
+ * path of what the caller alone could not remove at once (files of foreign owners, very many files): a
+ * job for a worker.
  * Does nothing for a container that was deleted before.
  */
 export function deleteContainer(
@@ -234,7 +235,7 @@ export function deleteContainer(
     // The name first: as long as the directory is there nobody else takes the name over.
     releaseName(dataRoot, id, name);
     if (!moved(directory, dying)) return undefined;
-    return removeDirectly(dying) ? undefined : dying;
+    return removeSmall(dying, FEW_NAMES) === "gone" ? undefined : dying;
   } finally {
     lock.release();
   }

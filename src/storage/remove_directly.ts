@@ -15,6 +15,8 @@ import {
 
 /** Levels that are removed here, each with an open descriptor. */
 const MAX_DEPTH = 64;
+/** Names that are removed in a few milliseconds: with more a user should not be kept waiting. */
+export const FEW_NAMES = 1000;
 /** How often it is begun anew when somebody else deletes the same tree; each time there is less of it. */
 const MAX_TRIES = 100;
 
@@ -26,23 +28,41 @@ const MAX_TRIES = 100;
  * command that finishes the same deletion, removes from under us counts as removed.
  */
 export function removeDirectly(path: string): boolean {
+  return removeSmall(path) === "gone";
+}
+
+/** What {@link removeSmall} came to: `foreign` has something for the worker, `large` more than is done here. */
+export type Removal = "gone" | "foreign" | "large";
+
+/**
+ * {@link removeDirectly}, up to so many names: with more, the caller should not be kept waiting.
+ * @param limit names, for this tree
+ */
+export function removeSmall(path: string, limit: number = Infinity): Removal {
+  const room = { left: limit };
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     try {
-      removeTree(path, 0);
-      return true;
+      removeTree(path, 0, room);
+      return "gone";
     } catch (thrown) {
-      if (!isErrno(thrown, ERRNO.ENOENT)) return false;
-      if (linkStatus(path) === undefined) return true;
+      if (room.left <= 0) return "large";
+      if (!isErrno(thrown, ERRNO.ENOENT)) return "foreign";
+      if (linkStatus(path) === undefined) return "gone";
     }
   }
-  return false;
+  return "foreign";
+}
+
+/** How many names may still be removed. */
+interface Room {
+  left: number;
 }
 
 /**
  * Goes by descriptors: a process that a container has left on the host's process ids may still exchange
  * directories for links while we are in them.
  */
-function removeTree(path: string, depth: number): void {
+function removeTree(path: string, depth: number, room: Room): void {
   // An empty one may be unreadable: overlayfs makes its work directory with mode 0.
   if (removeIfEmpty(path)) return;
   if (depth === MAX_DEPTH) throw new RangeError(`"${path}" is too deep to be removed here`);
@@ -50,7 +70,8 @@ function removeTree(path: string, depth: number): void {
   try {
     const here = `/proc/self/fd/${fd}`;
     for (const { name, isDirectory } of entries(here)) {
-      if (isDirectory) removeTree(`${here}/${name}`, depth + 1);
+      if (room.left-- <= 0) throw new RangeError(`"${path}" is too large to be removed here`);
+      if (isDirectory) removeTree(`${here}/${name}`, depth + 1, room);
       else unlink(`${here}/${name}`);
     }
   } finally {
