@@ -14,7 +14,9 @@ export type Fault =
   & { match: string; times?: number }
   & (
     /** The connection ends after so many bytes of the body. */
-    | { kind: "cut"; after: number }
+    | { kind: "cut"; after: number; ignoreRange?: true }
+    /** A few bytes now and then. */
+    | { kind: "drip"; bytes: number; pause: number }
     /** Nothing more comes after so many bytes; -1: not even a head. */
     | { kind: "stall"; after: number }
     | { kind: "status"; status: number; headers?: Record<string, string>; body?: string }
@@ -259,8 +261,9 @@ export class RegistryServer {
   ): Promise<void> {
     const size = content instanceof Uint8Array ? content.length : content.size;
     const range = /^bytes=(\d+)-$/.exec(seen.headers["range"] ?? "")?.[1];
-    const start = range === undefined || fault?.kind === "ignore-range" ? 0 : Number(range);
-    const isPart = range !== undefined && fault?.kind !== "ignore-range";
+    const ignores = fault?.kind === "ignore-range" || (fault?.kind === "cut" && fault.ignoreRange);
+    const isPart = range !== undefined && !ignores;
+    const start = isPart ? Number(range) : 0;
     const limit = fault !== undefined && "after" in fault ? Math.max(fault.after, 0) : Infinity;
     const hasLength = fault?.kind !== "no-length" && fault?.kind !== "longer";
     if (fault?.kind === "stall" && fault.after < 0) return;
@@ -270,6 +273,7 @@ export class RegistryServer {
       ...(isPart && { "Content-Range": `bytes ${start}-${size - 1}/${size}` }),
     });
     response.flushHeaders();
+    if (fault?.kind === "drip") return await drip(response, content, start, fault);
     let sent = 0;
     for await (const chunk of chunksOf(content, start)) {
       const part = chunk.subarray(0, Math.max(limit - sent, 0));
@@ -320,6 +324,21 @@ async function write(response: ServerResponse, bytes: Uint8Array): Promise<void>
       resolve();
     });
   });
+}
+
+async function drip(
+  response: ServerResponse,
+  content: Content,
+  start: number,
+  { bytes, pause }: { bytes: number; pause: number },
+): Promise<void> {
+  for await (const chunk of chunksOf(content, start)) {
+    for (let at = 0; at < chunk.length; at += bytes) {
+      await write(response, chunk.subarray(at, at + bytes));
+      await Bun.sleep(pause);
+    }
+  }
+  response.end();
 }
 
 /** What was written must arrive before the end does. */
