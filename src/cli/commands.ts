@@ -49,6 +49,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/attach.ts").then((module) => module.command),
   },
   {
+    paths: ["exec", "container exec"],
+    summary: "Execute a command in a running container",
+    load: () => import("./commands/exec.ts").then((module) => module.command),
+  },
+  {
     paths: ["pull", "image pull"],
     summary: "Download an image from a registry",
     load: () => import("./commands/pull.ts").then((module) => module.command),

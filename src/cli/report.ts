@@ -15,12 +15,14 @@ export function errorText(thrown: unknown): string {
   return `tsbox: ${printable(thrown.message)}${stage}${hint}\n`;
 }
 
-/** The exit status for an error: `run` keeps 125, 126 and 127 apart, the others fail with 1. */
+/** The exit status for an error: `run` keeps 125, 126 and 127 apart, `exec` 126 and 127, the others fail with 1. */
 export function exitStatus(thrown: unknown, command: string): number {
   if (thrown instanceof UsageError) return thrown.status;
   const code = thrown instanceof TsboxError ? thrown.code : undefined;
   if (code === "cancelled") return INTERRUPTED;
-  if (command !== "run" && command !== "container run") return 1;
+  const verb = command.replace("container ", "");
+  if (verb !== "run" && verb !== "exec") return 1;
   if (code === "cannot-execute") return 126;
-  return code === "command-not-found" ? 127 : 125;
+  if (code === "command-not-found") return 127;
+  return verb === "run" ? 125 : 1;
 }

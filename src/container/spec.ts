@@ -11,7 +11,8 @@ import type { RunOptions, Ulimit } from "./run_options.ts";
 import { parseSignal } from "./signals.ts";
 
 const OCI_VERSION = "1.2.0";
-const UMASK = 0o22;
+/** File mode mask of every process of a container. */
+export const UMASK = 0o22;
 
 /**
  * The spec of a container, with docker's defaults. Pure. The user is still root: who `-u` means only
@@ -96,7 +97,7 @@ function defaultSysctls({ network }: RunOptions): Record<string, string> {
 }
 
 /** -1 stays for unlimited: RLIM_INFINITY does not fit a JSON number of JavaScript. */
-function toRlimit({ name, soft, hard }: Ulimit): { type: string; soft: number; hard: number } {
+export function toRlimit({ name, soft, hard }: Ulimit): { type: string; soft: number; hard: number } {
   return { type: `RLIMIT_${name.toUpperCase()}`, soft, hard };
 }
 

@@ -8,7 +8,8 @@ import { type Arg, type Failure, Program } from "./program.ts";
 /** How a process ended: its exit code, or the signal that killed it. */
 export type Ending = { kind: "exited"; code: number } | { kind: "killed"; signal: number };
 
-function endingOf(status: number): Ending {
+/** From the status of wait4(2). */
+export function endingOf(status: number): Ending {
   const signal = status & 127;
   return signal === 0 ? { kind: "exited", code: (status >> 8) & 255 } : { kind: "killed", signal };
 }

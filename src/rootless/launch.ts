@@ -4,7 +4,7 @@
  * In steps, because who the process is only the image's passwd tells, and because the network's helper
  * needs the namespaces: begin, look at the user files, execute. The child mounts while we do our part.
  */
-import { address, pin, raw, sys, view } from "../ffi/libc.ts";
+import { pin, raw, view } from "../ffi/libc.ts";
 import { emptyFile, fillAndSeal, sealedFile } from "../ffi/memfd.ts";
 import { toElf } from "../ffi/elf.ts";
 import { runProgram } from "../ffi/executor.ts";
@@ -20,7 +20,6 @@ import type { Rootfs } from "./launch/rootfs_ops.ts";
 import {
   beginProgram,
   type FileCopy,
-  MAX_USER_FILE,
   rootOps,
   setupOps,
   type UserFileCopies,
@@ -28,6 +27,8 @@ import {
 import type { Program, Register } from "../ffi/program.ts";
 import { type Stub, stubProgram } from "./launch/stub.ts";
 import type { TerminalSize } from "./launch/terminal_ops.ts";
+import { MAX_USER_FILE, tooLargeUserFile } from "./launch/user_files.ts";
+import { hardLimitOfFiles } from "./launch/rlimits.ts";
 import type { SeccompFilter } from "./seccomp/filter.ts";
 import type { UserNamespace } from "./user_namespace.ts";
 
@@ -166,10 +167,7 @@ export class Launch {
     const length = Math.max(0, arena.word(file.length.register));
     if (length === 0) return "";
     if (length < MAX_USER_FILE) return new TextDecoder().decode(view(file.at, length));
-    throw new TsboxError(
-      "limit-exceeded",
-      `Cannot use /etc/${name} of the image: it is larger than ${MAX_USER_FILE >> 20} MiB`,
-    );
+    throw tooLargeUserFile(name);
   }
 
   /**
@@ -304,10 +302,4 @@ export class Launch {
     }
     this.#reap();
   }
-}
-
-function hardLimitOfFiles(): number {
-  const limits = new BigUint64Array(2);
-  sys("read the limit of open files", "prlimit64", 0, 7, 0, address(limits));
-  return Number(BigInt.asIntN(64, limits[1] ?? 0n));
 }

@@ -1,3 +1,4 @@
+import { launchNotes } from "../container/annotations.ts";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
 import { readText, rename, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
@@ -28,6 +29,8 @@ export interface SpecSummary {
   cwd: string;
   hostname: string;
   mounts: SpecMount[];
+  /** What `-u` or the image said, as text; undefined in records of older versions. */
+  user?: string;
 }
 
 /** What is kept of a container: `containers/<id>/container.json`. */
@@ -61,7 +64,8 @@ export interface ContainerRecord {
 /** Takes out of a spec what the record keeps of it. */
 export function summarizeSpec(spec: RuntimeSpec): SpecSummary {
   const { args, env, cwd } = spec.process;
-  return { args, env, cwd, hostname: spec.hostname ?? "", mounts: spec.mounts };
+  const { user } = launchNotes(spec);
+  return { args, env, cwd, hostname: spec.hostname ?? "", mounts: spec.mounts, user };
 }
 
 /** Now, as RFC 3339 in UTC with microseconds: containers made in one millisecond keep their order. */

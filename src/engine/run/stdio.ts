@@ -15,6 +15,8 @@ import { isBareStream } from "../../ffi/stream_kind.ts";
 export interface ContainerStdio {
   /** For 0, 1 and 2 of the container. */
   descriptors: readonly [number, number, number];
+  /** Not everything is handed over: there is something to copy. */
+  copying: boolean;
   /**
    * To be called when the container has been started: closes our copies of its ends and starts copying.
    * Resolves to 0 when all is delivered, or to the errno of the first write that failed.
@@ -68,6 +70,7 @@ export function containerStdio(interactive: boolean): ContainerStdio {
   let given = false;
   return {
     descriptors,
+    copying: copies.length > 0,
     async started() {
       given = true;
       for (const fd of toClose) closeFile(fd);

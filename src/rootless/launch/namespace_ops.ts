@@ -1,5 +1,5 @@
 /** What is set in the new namespaces beside mounts. */
-import { AT_FDCWD, O } from "../../ffi/constants.ts";
+import { AT_FDCWD, CLONE, O } from "../../ffi/constants.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import { raw } from "../../ffi/libc.ts";
 import type { Program } from "../../ffi/program.ts";
@@ -13,6 +13,23 @@ const IFNAMSIZ = 16;
 const KEYCTL_GET_KEYRING_ID = 0;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const KEY_SPEC_SESSION_KEYRING = -3;
+
+const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
+  user: 0, // joined by itself, before the others
+  mount: CLONE.NEWNS,
+  pid: CLONE.NEWPID,
+  ipc: CLONE.NEWIPC,
+  uts: CLONE.NEWUTS,
+  network: CLONE.NEWNET,
+  cgroup: CLONE.NEWCGROUP,
+};
+
+/** The types as clone(2) and setns(2) name them, without the user's. */
+export function namespaceFlags(types: readonly NamespaceType[]): number {
+  let flags = 0;
+  for (const type of types) flags += NAMESPACE_FLAGS[type];
+  return flags;
+}
 
 /** Whether the container has a namespace of its own of this type. */
 export function hasNamespace(spec: RuntimeSpec, type: NamespaceType): boolean {

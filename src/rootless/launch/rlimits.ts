@@ -1,4 +1,5 @@
 /** Resource limits by the names of the OCI runtime spec (config.md, "POSIX process", rlimits). */
+import { address, sys } from "../../ffi/libc.ts";
 import { TsboxError } from "../../errors.ts";
 
 /** In the order of asm-generic/resource.h, which x86-64 and arm64 share. */
@@ -29,4 +30,12 @@ export function rlimitNumber(type: string): number {
     "invalid-argument",
     `Cannot set the limit "${type}": there is no such limit`,
   );
+}
+
+/** Our own hard limit of open files; -1 is none. @throws SyscallError */
+export function hardLimitOfFiles(): number {
+  const limits = new BigUint64Array(2);
+  const nofile = rlimitNumber("NOFILE");
+  sys("read the limit of open files", "prlimit64", 0, nofile, 0, address(limits));
+  return Number(BigInt.asIntN(64, limits[1] ?? 0n));
 }

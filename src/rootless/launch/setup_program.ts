@@ -13,7 +13,13 @@ import { CLONE_ARGS_SIZE, cloneArgs, opClone, opStdio } from "../../ffi/process.
 import { Program, type Register } from "../../ffi/program.ts";
 import { launchNotes } from "../../container/annotations.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime_spec.ts";
-import { hasNamespace, opLoopbackUp, opOwnKeyring, opSysctls } from "./namespace_ops.ts";
+import {
+  hasNamespace,
+  namespaceFlags,
+  opLoopbackUp,
+  opOwnKeyring,
+  opSysctls,
+} from "./namespace_ops.ts";
 import {
   type KnownDirectories,
   opBindDevice,
@@ -31,6 +37,7 @@ import {
 import { opEnsureDirectory, opOpen } from "./paths.ts";
 import { opMountRootfs, opPivot, opReadOnlyRoot, type Rootfs } from "./rootfs_ops.ts";
 import { STUB_FD } from "./stub.ts";
+import { MAX_USER_FILE } from "./user_files.ts";
 import { opTerminal, type TerminalSize } from "./terminal_ops.ts";
 
 /** What the first part of the program is made from: known as soon as the options are. */
@@ -81,19 +88,6 @@ export interface FileCopy {
   length: Register;
 }
 
-/** Bytes of passwd or group that are looked at. */
-export const MAX_USER_FILE = 2 << 20;
-
-const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
-  user: 0, // joined, not made
-  mount: CLONE.NEWNS,
-  pid: CLONE.NEWPID,
-  ipc: CLONE.NEWIPC,
-  uts: CLONE.NEWUTS,
-  network: CLONE.NEWNET,
-  cgroup: CLONE.NEWCGROUP,
-};
-
 /** Ops that a program may have; each mount takes about ten. */
 const ROOM = 4000;
 
@@ -104,8 +98,7 @@ const ROOM = 4000;
 export function beginProgram({ userns, namespaces, channel }: BeginInput): Beginning {
   const program = new Program(Arena.live(), ARCH, ROOM);
   const pid = program.register();
-  let flags = CLONE.VM + CLONE.PARENT;
-  for (const type of namespaces) flags += NAMESPACE_FLAGS[type];
+  const flags = CLONE.VM + CLONE.PARENT + namespaceFlags(namespaces);
   opClone(program, 0);
   program.op("join the user namespace", "setns", [userns, CLONE.NEWUSER]);
   // No exit signal: with CLONE_PARENT the child has that of its maker, which is SIGCHLD to us.

@@ -31,16 +31,20 @@ const OPEN_HOW_SIZE = 24;
 const RLIMIT_NOFILE = 7;
 const DEFAULT_NOFILE = 1024;
 
-/** What the stub does. */
-export interface StubInput {
+/** Who a process of a container becomes. */
+export interface Identity {
   process: SpecProcess;
   filter?: SeccompFilter;
-  /** A reaping init waits at STUB_FD.init, to be executed in place of the command. */
-  init: boolean;
   /** False where the kernel refuses setgroups(2): in a namespace with a single id. */
   setGroups: boolean;
   /** Hard limit of open files as tsbox has it. */
   hardNofile: number;
+}
+
+/** What the stub does. */
+export interface StubInput extends Identity {
+  /** A reaping init waits at STUB_FD.init, to be executed in place of the command. */
+  init: boolean;
 }
 
 /** The stub's program, and which of its ops execute the command. */
@@ -56,23 +60,13 @@ export interface Stub {
  */
 export function stubProgram(input: StubInput): Stub {
   const program = new Program(Arena.image(IMAGE_BASE));
-  const { process: target, filter, init } = input;
+  const { process: target, init } = input;
   opDescriptors(program, init);
-  opLimits(program, input);
-  opWorkingDirectory(program, target.cwd);
-  opStdioOwner(program, target);
-  opBoundingSet(program, target.capabilities.bounding);
-  // Without no_new_privs only CAP_SYS_ADMIN may load a filter, and that is about to go.
-  if (filter !== undefined && !target.noNewPrivileges) opFilter(program, filter);
-  opIdentity(program, input);
-  opCapabilities(program, target);
+  opBecome(program, input);
   // Changing ids takes the death signal back, so it comes after.
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   if (!init) opDefaultSignals(program);
-  if (target.noNewPrivileges) {
-    program.op("set no_new_privs", "prctl", [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
-    if (filter !== undefined) opFilter(program, filter);
-  }
+  opNoNewPrivileges(program, input);
   const firstExec = program.ops.length;
   const candidates = init ? opExecuteInit(program, target) : opExecute(program, target);
   opReport(program);
@@ -88,7 +82,27 @@ function opDescriptors(program: Program, init: boolean): void {
   program.op("keep the channel to ourselves", "fcntl", [channel, F_SETFD, FD_CLOEXEC]);
 }
 
-function opLimits(program: Program, { process, hardNofile }: StubInput): void {
+/** From root of the user namespace to the given process; {@link opNoNewPrivileges} is still to come. */
+export function opBecome(program: Program, input: Identity): void {
+  const { process: target, filter } = input;
+  opLimits(program, input);
+  opWorkingDirectory(program, target.cwd);
+  opStdioOwner(program, target);
+  opBoundingSet(program, target.capabilities.bounding);
+  // Without no_new_privs only CAP_SYS_ADMIN may load a filter, and that is about to go.
+  if (filter !== undefined && !target.noNewPrivileges) opFilter(program, filter);
+  opIdentity(program, input);
+  opCapabilities(program, target);
+}
+
+/** Where it is asked for; the filter, which needs no privilege then, comes last. */
+export function opNoNewPrivileges(program: Program, { process, filter }: Identity): void {
+  if (!process.noNewPrivileges) return;
+  program.op("set no_new_privs", "prctl", [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
+  if (filter !== undefined) opFilter(program, filter);
+}
+
+function opLimits(program: Program, { process, hardNofile }: Identity): void {
   const { arena } = program;
   // Bun raised the soft limit of open files for itself; programs that use select(2) rely on the usual one.
   const soft = Math.min(DEFAULT_NOFILE, hardNofile);
@@ -134,7 +148,7 @@ function opBoundingSet(program: Program, names: readonly string[]): void {
   }
 }
 
-function opIdentity(program: Program, { process, setGroups }: StubInput): void {
+function opIdentity(program: Program, { process, setGroups }: Identity): void {
   const { arena } = program;
   const { uid, gid, additionalGids } = process.user;
   const keep = uid !== 0 && process.capabilities.permitted.length > 0;
@@ -172,7 +186,8 @@ function opFilter(program: Program, { program: bpf, flags }: SeccompFilter): voi
   program.op("load the seccomp filter", "seccomp", [SECCOMP_SET_MODE_FILTER, flags, header]);
 }
 
-function opExecute(program: Program, target: SpecProcess): readonly string[] {
+/** Executes the command, the first of its candidates that can be; returns these. */
+export function opExecute(program: Program, target: SpecProcess): readonly string[] {
   const { arena } = program;
   const candidates = execCandidates(target.args[0] ?? "", target.env);
   const args = arena.vector(target.args);
@@ -194,7 +209,7 @@ function opExecuteInit(program: Program, target: SpecProcess): readonly string[]
 }
 
 /** Tells the parent which op failed, then the results of all ops: of the candidates the best excuse counts. */
-function opReport(program: Program): void {
+export function opReport(program: Program): void {
   const size = program.ops.length * Program.OP_SIZE;
   program.onFailure();
   program.op("report the failure", "write", [STUB_FD.channel, program.header + 8, 16]);

@@ -1,7 +1,8 @@
 /** A terminal from the container's own devpts, as the controlling one of its first process. */
-import { AT_FDCWD, MS, O, S_IFREG } from "../../ffi/constants.ts";
+import { AT_FDCWD, MS, O, RESOLVE, S_IFREG } from "../../ffi/constants.ts";
 import type { Program } from "../../ffi/program.ts";
 import { descriptorMessage } from "../../ffi/socket.ts";
+import { opOpen } from "./paths.ts";
 
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
@@ -14,17 +15,27 @@ export interface TerminalSize {
   columns: number;
 }
 
-/** Opens a terminal, sends its master through the channel and makes it 0, 1 and 2. The process leads a session. */
+/** The terminal of a container's first process; /dev/console is the same one. */
 export function opTerminal(program: Program, channel: number, size: TerminalSize): void {
+  opOwnTerminal(program, channel, size);
+  // The only process so far: this devpts is new and its first terminal is number 0.
+  opConsole(program);
+}
+
+/**
+ * Opens a terminal, sends its master through the channel and makes it 0, 1 and 2. The process leads a session.
+ *
+ * A running container may have put anything at the path. No link is followed, and what is no master of a
+ * terminal does not know the calls that follow.
+ */
+export function opOwnTerminal(program: Program, channel: number, size: TerminalSize): void {
   const { arena } = program;
   const message = descriptorMessage(arena);
   const slave = program.register();
   const flags = O.RDWR | O.NOCTTY | O.CLOEXEC;
-  // The only process so far: this devpts is new and its first terminal is number 0.
   const master = message.descriptor;
-  program.op("open a terminal", "openat", [AT_FDCWD, arena.text("/dev/pts/ptmx"), flags, 0], {
-    into: master,
-  });
+  const open = { flags, resolve: RESOLVE.NO_SYMLINKS, into: master };
+  opOpen(program, "open a terminal", "/dev/pts/ptmx", open);
   program.op("unlock the terminal", "ioctl", [master, TIOCSPTLCK, arena.words([0])]);
   program.op("open the terminal's other side", "ioctl", [master, TIOCGPTPEER, flags], {
     into: slave,
@@ -34,7 +45,6 @@ export function opTerminal(program: Program, channel: number, size: TerminalSize
   program.op("hand over the terminal", "sendmsg", [channel, message.header, 0]);
   program.op("take the terminal", "ioctl", [slave, TIOCSCTTY, 0]);
   for (const fd of [0, 1, 2]) program.op(`redirect descriptor ${fd}`, "dup3", [slave, fd, 0]);
-  opConsole(program);
 }
 
 /** /dev/console is the same terminal, as docker has it. */

@@ -1,0 +1,76 @@
+/** `exec`: one more process in a container that runs. */
+import type { ExecOptions } from "../container/exec_options.ts";
+import { makeExecSpec } from "../container/exec_spec.ts";
+import { launchNotes } from "../container/annotations.ts";
+import { namespaceTypes } from "../container/spec.ts";
+import { withUser } from "../container/with_user.ts";
+import { closeContainerProcess, readUserFiles } from "../rootless/container_process.ts";
+import { type ExecProcess, startExec } from "../rootless/exec.ts";
+import { seccompFilter } from "../rootless/seccomp/filter.ts";
+import type { RuntimeSpec } from "../oci/runtime_spec.ts";
+import type { EngineContext } from "./context.ts";
+import { openRunning, type RunningContainer } from "./exec/container.ts";
+import type { ExecHost } from "./exec/host.ts";
+import { type ExecSession, execSession } from "./exec/session.ts";
+import { kernelRelease } from "./kernel_release.ts";
+import { customProfile } from "./run/seccomp.ts";
+
+export type { ExecHost } from "./exec/host.ts";
+
+/**
+ * Runs a command in a running container and returns its exit status; 0 at once with `--detach`.
+ * The process belongs to the container: it ends with that, and not with us.
+ * @throws TsboxError "not-found", "invalid-state", "command-not-found", "cannot-execute", or why it could not start
+ */
+export async function exec(
+  options: ExecOptions,
+  context: EngineContext,
+  host: ExecHost,
+): Promise<number> {
+  const container = openRunning(context.dataRoot, options.container);
+  try {
+    const spec = await execSpec(options, container);
+    const session = execSession(options, host);
+    return await session.run(await start(spec, container, session));
+  } finally {
+    closeContainerProcess(container.process);
+  }
+}
+
+async function execSpec(
+  options: ExecOptions,
+  { record, process }: RunningContainer,
+): Promise<RuntimeSpec> {
+  const { env, cwd, user = "" } = record.spec;
+  const spec = makeExecSpec(options, {
+    options: record.options,
+    env,
+    cwd,
+    user: user || (record.options.user ?? ""),
+    uids: process.uids,
+    gids: process.gids,
+    seccomp: await customProfile(record.options),
+  });
+  return withUser(spec, readUserFiles(process));
+}
+
+async function start(
+  spec: RuntimeSpec,
+  { record, process }: RunningContainer,
+  session: ExecSession,
+): Promise<ExecProcess> {
+  try {
+    return startExec({
+      container: process,
+      namespaces: namespaceTypes(record.options),
+      process: spec.process,
+      filter: await seccompFilter(spec, kernelRelease),
+      ownKeyring: launchNotes(spec).seccomp !== "default",
+      stdio: session.descriptors,
+      terminal: session.terminal,
+    });
+  } catch (error) {
+    session.abandon();
+    throw error;
+  }
+}
