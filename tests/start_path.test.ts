@@ -43,6 +43,12 @@ test("a run does not load what only pulls, other commands and other architecture
   expect(others).toEqual([]);
 });
 
+test("an exec loads nothing of Node's either", async () => {
+  const loaded = await loadedWith("src/main.ts", "src/cli/main.ts", "src/cli/commands/exec.ts");
+  expect(loaded).toContain("src/rootless/exec.ts");
+  expect([...loaded].filter((path) => !path.startsWith("src/"))).toEqual(["bun:ffi"]);
+});
+
 test("--version loads two small modules", async () => {
   expect([...await loadedWith("src/main.ts")].sort()).toEqual(["src/cli/writer.ts", "src/main.ts"]);
 });

@@ -97,7 +97,9 @@ function defaultSysctls({ network }: RunOptions): Record<string, string> {
 }
 
 /** -1 stays for unlimited: RLIM_INFINITY does not fit a JSON number of JavaScript. */
-export function toRlimit({ name, soft, hard }: Ulimit): { type: string; soft: number; hard: number } {
+export function toRlimit(
+  { name, soft, hard }: Ulimit,
+): { type: string; soft: number; hard: number } {
   return { type: `RLIMIT_${name.toUpperCase()}`, soft, hard };
 }
 

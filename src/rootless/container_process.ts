@@ -52,12 +52,13 @@ export function openContainerProcess(
   const opened = [handle];
   try {
     if (!isIt()) return closeAll(opened);
-    const userns = userNamespaceOf(pid);
+    const { fd: userns, below } = userNamespaceOf(pid);
     opened.push(userns);
     const root = openFile(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);
     opened.push(root);
-    const uids = parseIdMap(readText(`/proc/${pid}/uid_map`));
-    const gids = parseIdMap(readText(`/proc/${pid}/gid_map`));
+    const map = (name: string) =>
+      parseIdMap(below ? readOwnFile(userns, name) : readText(`/proc/${pid}/${name}`));
+    const [uids, gids] = [map("uid_map"), map("gid_map")];
     if (!lives(handle)) return closeAll(opened);
     return { pid, handle, userns, root, uids, gids };
   } catch (error) {
@@ -85,9 +86,9 @@ function lives(handle: number): boolean {
 
 /**
  * The ancestor (or own) user namespace of a process that was made in ours: a privileged container may make
- * others below it, whose ids mean what it wants.
+ * others below it, whose ids mean what it wants. Tells whether the process is in one of those.
  */
-function userNamespaceOf(pid: number): number {
+function userNamespaceOf(pid: number): { fd: number; below: boolean } {
   const own = inodeOf(openFile("/proc/self/ns/user", O.RDONLY), true);
   let fd = openFile(`/proc/${pid}/ns/user`, O.RDONLY);
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
@@ -95,7 +96,7 @@ function userNamespaceOf(pid: number): number {
     if (parent < 0) break;
     if (inodeOf(parent, false) === own) {
       closeFile(parent);
-      return fd;
+      return { fd, below: depth > 0 };
     }
     closeFile(fd);
     fd = parent;
@@ -124,7 +125,10 @@ function userFile(container: ContainerProcess, name: string): string {
   const path = nulTerminated(`/etc/${name}`);
   const fd = openInRoot(container.root, path);
   // Only its own users may see it: then one of them has to read it.
-  if (fd === -ERRNO.EACCES) return readInside(container, `/etc/${name}`, name);
+  if (fd === -ERRNO.EACCES) {
+    const { bytes, length } = readInside(container.userns, container.root, `/etc/${name}`);
+    return textOf(bytes, length, name);
+  }
   if (fd < 0) return "";
   try {
     const { mode = 0, size = 0 } = openFileStatus(fd) ?? {};
@@ -155,17 +159,25 @@ function textOf(bytes: Uint8Array, length: number, name: string): string {
   return length <= 0 ? "" : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
-/** The same by a process that is root of the container's user namespace. */
-function readInside({ root, userns }: ContainerProcess, path: string, name: string): string {
+/** A file of /proc/self as a process in a user namespace has it. */
+function readOwnFile(userns: number, name: string): string {
+  const proc = openFile("/proc", O.PATH | O.DIRECTORY);
+  const { bytes, length } = readInside(userns, proc, `/self/${name}`);
+  closeFile(proc);
+  return textOf(bytes, length, name);
+}
+
+/** Reads a file beneath `root` by a process that is root of the user namespace. Length 0: it cannot be read. */
+function readInside(
+  userns: number,
+  root: number,
+  path: string,
+): { bytes: Uint8Array; length: number } {
   const program = new Program(Arena.live());
   const { arena } = program;
   const [file, length] = [program.register(), program.register()];
   const at = mapMemory(MAX_USER_FILE);
-  const how = arena.words([
-    O.RDONLY | O.NONBLOCK | O.NOCTTY | O.CLOEXEC,
-    0,
-    RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS,
-  ]);
+  const how = arena.words([...openHow()].map(Number));
   opClone(program, CLONE.VFORK);
   program.op("join the user namespace", "setns", [userns, CLONE.NEWUSER]);
   const open = [root, arena.text(path), how, OPEN_HOW_SIZE];
@@ -174,5 +186,5 @@ function readInside({ root, userns }: ContainerProcess, path: string, name: stri
   program.op("exit", "exit_group", [0]);
   const reader = runProgram(program);
   if (reader > 0) waitBlocking(reader);
-  return textOf(view(at, MAX_USER_FILE), arena.word(length.register), name);
+  return { bytes: view(at, MAX_USER_FILE), length: arena.word(length.register) };
 }

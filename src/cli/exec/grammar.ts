@@ -27,6 +27,11 @@ export const execGrammar: CommandGrammar = {
       value: "string",
       help: 'Username or UID (format: "<name|uid>[:<group|gid>]")',
     },
-    { name: "workdir", short: "w", value: "string", help: "Working directory inside the container" },
+    {
+      name: "workdir",
+      short: "w",
+      value: "string",
+      help: "Working directory inside the container",
+    },
   ],
 };

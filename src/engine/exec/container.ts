@@ -1,8 +1,5 @@
 /** The container that `exec` enters. */
-import {
-  type ContainerProcess,
-  openContainerProcess,
-} from "../../rootless/container_process.ts";
+import { type ContainerProcess, openContainerProcess } from "../../rootless/container_process.ts";
 import { processStart } from "../../storage/container_lock.ts";
 import type { ContainerRecord } from "../../storage/container_record.ts";
 import { findContainer } from "../../storage/containers.ts";

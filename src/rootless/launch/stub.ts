@@ -117,6 +117,9 @@ function opLimits(program: Program, { process, hardNofile }: Identity): void {
   program.op("set the file mode mask", "umask", [process.user.umask ?? 0o22]);
 }
 
+/** What the step is called that fails when it is not there. */
+export const OPEN_WORKING_DIRECTORY = "open the working directory";
+
 /** Opened without magic links: /proc/self/fd/N as working directory must not lead to the host (CVE-2024-21626). */
 function opWorkingDirectory(program: Program, cwd: string): void {
   const { arena } = program;
@@ -124,7 +127,7 @@ function opWorkingDirectory(program: Program, cwd: string): void {
   const flags = O.PATH | O.DIRECTORY | O.CLOEXEC;
   const how = arena.words([flags, 0, RESOLVE.NO_MAGICLINKS]);
   const args = [AT_FDCWD, arena.text(cwd), how, OPEN_HOW_SIZE];
-  program.op(`open the working directory "${cwd}"`, "openat2", args, { into: directory });
+  program.op(`${OPEN_WORKING_DIRECTORY} "${cwd}"`, "openat2", args, { into: directory });
   program.op(`enter the working directory "${cwd}"`, "fchdir", [directory]);
   program.op("close a directory", "close", [directory]);
 }

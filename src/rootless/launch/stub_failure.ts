@@ -1,12 +1,12 @@
 /** What the stub reported, in docker's words where the command is to blame. */
 import { errorOf } from "../../ffi/process.ts";
-import { Program } from "../../ffi/program.ts";
+import { type Failure, Program } from "../../ffi/program.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import type { SpecProcess } from "../../oci/runtime_spec.ts";
 import { TsboxError } from "../../errors.ts";
 import { INIT_EXEC_FAILED } from "../init/init_elf.ts";
 import { bestExcuse, type ExecResult, isMissing } from "./exec_candidates.ts";
-import type { Stub } from "./stub.ts";
+import { OPEN_WORKING_DIRECTORY, type Stub } from "./stub.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   2: "no such file or directory",
@@ -36,10 +36,18 @@ export function stubFailure(
   const failure = stub.program.failureOf(failed, result);
   if (failure === undefined || failed <= stub.firstExec || stub.candidates.length === 0) {
     const unknown = new TsboxError("host", "Cannot start the container: its first steps failed");
-    return failure === undefined ? unknown : errorOf(failure, "before the command");
+    if (failure === undefined) return unknown;
+    return noDirectory(failure, process) ?? errorOf(failure, "before the command");
   }
   const excuse = bestExcuse(execResults(stub, results)) ?? { path: command, errno: -result };
   return commandError(command, excuse);
+}
+
+/** Nobody makes the directory for `exec`; docker counts that as a command that is not there. */
+function noDirectory({ op, errno }: Failure, { cwd }: SpecProcess): TsboxError | undefined {
+  if (!op.what.startsWith(OPEN_WORKING_DIRECTORY) || !isMissing({ path: cwd, errno })) return;
+  const message = `chdir to cwd (${JSON.stringify(cwd)}): ${REASONS[errno]}`;
+  return new TsboxError("command-not-found", message);
 }
 
 function execResults(stub: Stub, results: Uint8Array): ExecResult[] {
