@@ -71,8 +71,9 @@ test("only the standard descriptors are open", async () => {
 test("descriptors of whoever started tsbox are not passed on", async () => {
   await within([], IDLE, async ({ name }) => {
     const script = `exec 7</etc/passwd 150</etc/group; "${TSBOX}" exec ${name} ls /proc/self/fd`;
-    const { stdout } = Bun.spawnSync(["bash", "-c", script], { env: box.home.env });
-    expect(stdout.toString().trim().split(/\s+/)).toEqual(["0", "1", "2", "3"]);
+    const child = Bun.spawn(["bash", "-c", script], { env: box.home.env, stdout: "pipe" });
+    const listed = await child.stdout.text();
+    expect(listed.trim().split(/\s+/)).toEqual(["0", "1", "2", "3"]);
   });
 });
 
