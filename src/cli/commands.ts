@@ -139,6 +139,31 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/search.ts").then((module) => module.command),
   },
   {
+    paths: ["manifest annotate"],
+    summary: "Add additional information to a local image manifest",
+    load: () => import("./commands/manifest.ts").then((module) => module.annotate),
+  },
+  {
+    paths: ["manifest create"],
+    summary: "Create a local manifest list for annotating and pushing to a registry",
+    load: () => import("./commands/manifest.ts").then((module) => module.create),
+  },
+  {
+    paths: ["manifest inspect"],
+    summary: "Display an image manifest, or manifest list",
+    load: () => import("./commands/manifest.ts").then((module) => module.inspect),
+  },
+  {
+    paths: ["manifest push"],
+    summary: "Push a manifest list to a repository",
+    load: () => import("./commands/manifest.ts").then((module) => module.push),
+  },
+  {
+    paths: ["manifest rm"],
+    summary: "Delete one or more manifest lists from local storage",
+    load: () => import("./commands/manifest.ts").then((module) => module.rm),
+  },
+  {
     paths: ["info", "system info"],
     summary: "Display system-wide information",
     load: () => import("./commands/info.ts").then((module) => module.command),

@@ -9,6 +9,7 @@ const COMMON = ["run", "exec", "ps", "pull", "images", "version", "info"];
 const GROUPS: Record<string, string> = {
   container: "Manage containers",
   image: "Manage images",
+  manifest: "Manage image manifests and manifest lists",
   system: "Manage tsbox",
 };
 

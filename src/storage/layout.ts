@@ -15,6 +15,8 @@ export interface StorePaths {
   imageRecords: string;
   imagesLock: string;
   layersLock: string;
+  /** Manifest lists being put together; made with the first of them. */
+  manifestLists: string;
   containers: string;
   names: string;
   tmp: string;
@@ -32,6 +34,7 @@ export function storePaths(dataRoot: string): StorePaths {
     imageRecords: `${dataRoot}/images`,
     imagesLock: `${dataRoot}/images.lock`,
     layersLock: `${dataRoot}/layers.lock`,
+    manifestLists: `${dataRoot}/manifest-lists`,
     containers: `${dataRoot}/containers`,
     names: `${dataRoot}/names`,
     tmp: `${dataRoot}/tmp`,

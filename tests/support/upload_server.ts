@@ -1,4 +1,4 @@
-/** A registry for tests that takes uploads (OCI distribution spec 1.1, "Push"), and can be told to misbehave. */
+/** A registry for tests that takes uploads and gives them back (OCI distribution spec 1.1, "Push"), and can be told to misbehave. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -87,13 +87,18 @@ export class UploadServer {
       /^\/v2\/(.+?)\/((?:blobs|manifests)\/.*)$/.exec(url.pathname) ?? [];
     if (url.pathname === "/v2/") return void response.end("{}");
     if (rest === "blobs/uploads/") return this.#begin(response, url, repository);
+    if (method === "GET" || method === "HEAD") {
+      const [kind = "", name = ""] = rest.split("/");
+      const found = (kind === "blobs" ? this.blobs : this.manifests).get(`${repository} ${name}`);
+      response.writeHead(found === undefined ? 404 : 200);
+      return void response.end(method === "GET" ? found : undefined);
+    }
     if (rest.startsWith("manifests/")) {
       this.manifests.set(`${repository} ${rest.slice("manifests/".length)}`, body);
       response.writeHead(201, { "Docker-Content-Digest": digestOf(body) }).end();
       return;
     }
-    const known = this.blobs.has(`${repository} ${rest.slice("blobs/".length)}`);
-    response.writeHead(known ? 200 : 404).end();
+    response.writeHead(405).end();
   }
 
   #fault(method: string, path: string): UploadFault | undefined {
