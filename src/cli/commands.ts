@@ -164,6 +164,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/manifest.ts").then((module) => module.rm),
   },
   {
+    paths: ["load", "image load"],
+    summary: "Load an image from a tar archive or STDIN",
+    load: () => import("./commands/load.ts").then((module) => module.command),
+  },
+  {
     paths: ["info", "system info"],
     summary: "Display system-wide information",
     load: () => import("./commands/info.ts").then((module) => module.command),

@@ -60,7 +60,18 @@ function choose(first: Uint8Array, output: (bytes: Uint8Array) => void): Decompr
   const magic = Buffer.from(first.subarray(0, PROBE)).toString("hex");
   if (magic.startsWith("1f8b08")) return zlibStream(createGunzip({ chunkSize: CHUNK }), output);
   if (magic === "28b52ffd" || /^5.2a4d18$/.test(magic)) return zstd(output);
+  // "7zXZ" and "BZh1" to "BZh9"; no member of an archive of images or files is called that.
+  if (magic === "fd377a58") throw unsupported("xz");
+  if (/^425a683[1-9]$/.test(magic)) throw unsupported("bzip2");
   return plain(output);
+}
+
+function unsupported(format: string): TsboxError {
+  return new TsboxError(
+    "unsupported",
+    `Cannot decompress the layer: it is compressed by ${format}, which tsbox does not read`,
+    { hint: `decompress it first ('${format} -d'), or use gzip or zstd` },
+  );
 }
 
 function plain(output: (bytes: Uint8Array) => void): Decompressor {

@@ -1,4 +1,4 @@
-/** Puts a pulled image into the index, under the name it was asked for. */
+/** Puts an image that was pulled, loaded or made into the index, under its names. */
 import { isDigest } from "../../oci/digest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { hasBlob, storeBlob, syncNames } from "../../storage/content_store.ts";
@@ -12,6 +12,15 @@ import { chainIDs, type LayerRecord } from "../../storage/layers.ts";
 import { withoutNames } from "../image_names.ts";
 import type { RemoteImage } from "./resolve.ts";
 
+/** An image whose documents were checked. */
+export type CheckedImage = Omit<RemoteImage, "top">;
+
+/** What an image is to be called: canonical `registry/repository:tag` and `registry/repository@digest`. */
+export interface Naming {
+  names: string[];
+  digests: string[];
+}
+
 /**
  * The image as the index has it now, and whether the name meant another one before.
  * Everything it speaks of is on the disk before the index does.
@@ -22,41 +31,62 @@ export function registerImage(
   remote: RemoteImage,
   records: readonly LayerRecord[],
 ): { image: StoredImage; newer: boolean } {
-  const { top, manifest, manifestDocument } = remote;
+  const { top, manifestDocument } = remote;
   storeBlob(dataRoot, top.descriptor.digest, top.bytes);
-  storeBlob(dataRoot, manifestDocument.descriptor.digest, manifestDocument.bytes);
-  storeBlob(dataRoot, manifest.config.digest, remote.configBytes);
-  syncNames(dataRoot);
-  let image = describe(reference, remote, records);
-  let newer = true;
-  updateImages(dataRoot, (images) => {
-    const known = images.find((other) => other.id === image.id);
-    newer = !isNamed(known, reference, image);
-    image = known === undefined ? image : merged(dataRoot, known, image);
-    return [
-      ...images.filter((other) => other !== known).map((o) => withoutNames(o, image.names)),
-      image,
-    ];
-  });
-  return { image, newer };
-}
-
-function describe(
-  reference: Reference,
-  remote: RemoteImage,
-  records: readonly LayerRecord[],
-): StoredImage {
-  const { top, manifest, manifestDocument, config, platform } = remote;
-  const manifestDigest = manifestDocument.descriptor.digest;
+  storeDocuments(dataRoot, remote);
   const topDigest = top.descriptor.digest;
   // What was asked for by its digest gets no name: docker's rule, also when a tag was beside it.
   const named = reference.digest === undefined;
-  return {
-    id: manifest.config.digest,
-    manifestDigest,
-    ...(topDigest !== manifestDigest && { indexDigest: topDigest }),
+  const naming = {
     names: named ? [reference.canonical] : [],
     digests: [`${reference.name}@${topDigest}`],
+  };
+  const image = {
+    ...describeImage(remote, naming, records),
+    ...(topDigest !== manifestDocument.descriptor.digest && { indexDigest: topDigest }),
+  };
+  const before = putImage(dataRoot, image);
+  const known = before.find(({ id }) => id === image.id);
+  const newer = !isNamed(known, reference, image);
+  return { image: known === undefined ? image : merged(dataRoot, known, image), newer };
+}
+
+/** Stores the manifest and the config of an image; what the store has then is on the disk. */
+export function storeDocuments(dataRoot: string, image: CheckedImage): void {
+  const { manifest, manifestDocument, configBytes } = image;
+  storeBlob(dataRoot, manifestDocument.descriptor.digest, manifestDocument.bytes);
+  storeBlob(dataRoot, manifest.config.digest, configBytes);
+  syncNames(dataRoot);
+}
+
+/**
+ * Puts an image into the index, with the names and digests it had there and its new ones, which it takes from
+ * others. Returns what the index had before.
+ */
+export function putImage(dataRoot: string, image: StoredImage): ImageEntry[] {
+  let before: ImageEntry[] = [];
+  updateImages(dataRoot, (images) => {
+    before = images;
+    const known = images.find((other) => other.id === image.id);
+    return [
+      ...images.filter((other) => other !== known).map((other) => withoutNames(other, image.names)),
+      known === undefined ? image : merged(dataRoot, known, image),
+    ];
+  });
+  return before;
+}
+
+/** What the index is to know of an image. Pure. @param records of its layers, from the bottom */
+export function describeImage(
+  { manifest, manifestDocument, config, platform }: CheckedImage,
+  { names, digests }: Naming,
+  records: readonly LayerRecord[],
+): StoredImage {
+  return {
+    id: manifest.config.digest,
+    manifestDigest: manifestDocument.descriptor.digest,
+    names,
+    digests,
     created: config.created ?? "",
     size: records.reduce((sum, { size }) => sum + size, 0),
     platform,
