@@ -37,11 +37,11 @@ export async function loadImages(
   input: ArchiveInput,
   options: LoadOptions,
 ): Promise<AdoptedImage[]> {
-  const { dataRoot, env } = context;
+  const { dataRoot } = context;
   const { self, signal } = options;
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const { layersLock } = openStore(dataRoot);
-  const limits = unpackLimits(env);
+  const limits = unpackLimits(context);
   const onLayer = options.onLayer ?? (() => {});
   const adoption = { dataRoot, userns: ownNamespace(context), self, limits, signal, onLayer };
   // What is unpacked but not in the index yet must not be taken for unneeded.
