@@ -41,6 +41,8 @@ export interface LaunchBeginning {
   namespaces: readonly NamespaceType[];
   /** The reaping init's executable, to be process 1. */
   init?: Uint8Array | undefined;
+  /** We shall live long: what stays beside the container must not cost memory. */
+  lasting?: boolean;
 }
 
 /** What is to be in it. */
@@ -226,7 +228,7 @@ export class Launch {
    */
   #startGuard(): Guard {
     try {
-      return this.#guard ??= startGuard(this.pid);
+      return this.#guard ??= startGuard(this.pid, this.#beginning.lasting);
     } catch (error) {
       this.abort();
       throw error;

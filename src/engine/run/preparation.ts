@@ -80,6 +80,7 @@ export async function prepareRun(
         userns,
         namespaces: namespaceTypes(options),
         init: await init(options),
+        lasting: given !== undefined,
       });
       if (!options.debugPlan) connection.start(launch);
       return launch;
