@@ -90,6 +90,7 @@ async function fetchAndUnpack(
     const unpacking = new Unpacking(layer, work, source.path, target, events);
     return await guarded(unpacking, signal, () => unpacking.finish(size));
   }
+  refuseTooLarge(layer, work);
   const path = partialPath(dataRoot, digest);
   const resumed = sizeOf(path) > 0;
   const mirrored = source.client.isMirrored(source.reference);
@@ -105,6 +106,16 @@ async function fetchAndUnpack(
   // Once more, from nothing.
   await removeTrees([target], work.userns(), work.self);
   return await downloadAndUnpack(layer, work, source, path, target, events);
+}
+
+/** Before a byte is stored: compressed it is hardly larger than what it may become. */
+function refuseTooLarge({ descriptor }: WantedLayer, { limits }: LayerWork): void {
+  if (descriptor.size <= limits.bytes * 1.01 + 65_536) return;
+  throw new TsboxError(
+    "limit-exceeded",
+    `Cannot use the layer ${descriptor.digest}: it has ${descriptor.size} bytes, more than ${limits.bytes}`,
+    { hint: "raise max-layer-bytes (TSBOX_MAX_LAYER_BYTES) if you trust the image" },
+  );
 }
 
 /** The whole blob where there is one, else who can be asked for it. */
