@@ -4,7 +4,18 @@ import { commandHelp, commandLines, optionLines } from "./help.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The commands docker shows first. */
-const COMMON = ["run", "exec", "ps", "pull", "images", "version", "info"];
+const COMMON = [
+  "run",
+  "exec",
+  "ps",
+  "pull",
+  "images",
+  "login",
+  "logout",
+  "search",
+  "version",
+  "info",
+];
 
 const GROUPS: Record<string, string> = {
   container: "Manage containers",

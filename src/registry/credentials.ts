@@ -84,7 +84,7 @@ function decodeAuth(encoded: string, key: string): Credentials {
       "invalid-argument",
       `Cannot use the credentials for ${key}: "auth" is not user:password`,
       {
-        hint: "use docker login again",
+        hint: "use tsbox login again",
       },
     );
   }

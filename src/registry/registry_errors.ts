@@ -86,7 +86,7 @@ function translate(
   return new TsboxError(
     "unavailable",
     `Cannot ${verb} ${reference.familiar}: received unexpected HTTP status: ${text} from ${host}${detail}`,
-    status === 429 ? { hint: "wait, or use docker login for a higher limit" } : {},
+    status === 429 ? { hint: "wait, or use tsbox login for a higher limit" } : {},
   );
 }
 
