@@ -309,6 +309,27 @@ describe("settings", () => {
     ]);
   });
 
+  test("are defaults of containers, where the flags of run say nothing", async () => {
+    const { reference } = await pushImage(origin, "defaults");
+    configure({
+      "default-shm-size": "8m",
+      "default-ulimits": { nofile: { Soft: 100, Hard: 200 }, core: { Soft: 0, Hard: 0 } },
+      dns: ["10.9.8.7"],
+      "dns-search": ["lan"],
+      "dns-opts": ["ndots:3"],
+    });
+    const script =
+      "ulimit -n; ulimit -c; df /dev/shm | awk 'NR==2 {print $2}'; cat /etc/resolv.conf";
+    const run = (...flags: string[]) =>
+      tsboxOk(["run", "--rm", ...flags, reference, "sh", "-c", script], { home });
+    const shown = (files: number, size: number, address: string) =>
+      `${files}\n0\n${size}\nnameserver ${address}\nsearch lan\noptions ndots:3\n`;
+    expect(await run()).toBe(shown(100, 8192, "10.9.8.7"));
+    expect(await run("--ulimit", "nofile=50", "--shm-size", "4m", "--dns", "10.1.1.1")).toBe(
+      shown(50, 4096, "10.1.1.1"),
+    );
+  });
+
   test("bound what a layer may become", async () => {
     const image = await pushImage(origin, "files", plain("files"));
     const env = { TSBOX_MAX_LAYER_BYTES: "100" };

@@ -18,7 +18,7 @@ export const command: Command = {
   },
   run: async (line, io, context) => {
     const host = runHost(io);
-    host.print(await createOnly(makeRunOptions(line, io), context, host));
+    host.print(await createOnly(makeRunOptions(line, io, context.settings), context, host));
     return 0;
   },
 };

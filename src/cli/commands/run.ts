@@ -11,7 +11,7 @@ import { UsageError } from "../usage_error.ts";
 export const command: Command = {
   grammar: runGrammar,
   run: (line, io, context) => {
-    const options = makeRunOptions(line, io);
+    const options = makeRunOptions(line, io, context.settings);
     if (options.tty && options.interactive && !io.isTty(0)) {
       throw new UsageError("the input device is not a TTY", 1);
     }

@@ -1,11 +1,11 @@
 import { ipVersion } from "../../container/ip_address.ts";
+import { HOST_LABEL } from "../../container/name_servers.ts";
 import { TsboxError } from "../../errors.ts";
 
 type Refuse = (reason: string) => Error;
 
 /** Longest host name the kernel keeps (HOST_NAME_MAX). */
 const HOST_NAME_MAX = 64;
-const LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
 
 /** `--add-host name:ip` or `name=ip`; `host-gateway` stays a word for the network to resolve. */
 export function parseAddHost(
@@ -22,35 +22,10 @@ export function parseAddHost(
   return { name, address };
 }
 
-/** `--dns`. */
-export function parseDns(text: string, refuse: Refuse): string {
-  const address = text.trim();
-  if (ipVersion(address) === undefined) {
-    throw refuse(`IP address is not correctly formatted: ${text}`);
-  }
-  return address;
-}
-
-/** `--dns-search`; `.` means none. */
-export function parseDnsSearch(text: string, refuse: Refuse): string {
-  const domain = text.trim();
-  if (domain === ".") return domain;
-  const labels = domain.replace(/\.$/, "").split(".");
-  const valid = /[a-zA-Z]/.test(domain) && domain.length <= 255 &&
-    labels.every((label) => LABEL.test(label));
-  if (!valid) throw refuse(`${text} is not a valid domain`);
-  return domain;
-}
-
-/** `--dns-option`: a word of resolv.conf's `options` line. */
-export function parseDnsOption(text: string, refuse: Refuse): string {
-  if (!/^[\x21-\x7e]+$/.test(text)) throw refuse("DNS option must be one word");
-  return text;
-}
-
 /** `--hostname`, by RFC 1123. */
 export function parseHostname(text: string): string {
-  const valid = text.length <= HOST_NAME_MAX && text.split(".").every((label) => LABEL.test(label));
+  const valid = text.length <= HOST_NAME_MAX &&
+    text.split(".").every((label) => HOST_LABEL.test(label));
   if (!valid) throw new TsboxError("invalid-argument", `invalid hostname format: ${text}`);
   return text;
 }

@@ -3,7 +3,7 @@ import { TsboxError } from "../../errors.ts";
 import { mountTarget, propagation } from "./mounts.ts";
 import { cleanPath } from "../../container/paths.ts";
 import { absolutePath } from "./paths.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "../../container/size.ts";
 
 /** Refuses the value of the flag; the caller knows how to say so. */
 type Refuse = (reason: string) => Error;

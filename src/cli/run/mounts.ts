@@ -2,7 +2,7 @@ import type { MountRequest } from "../../container/run_options.ts";
 import { TsboxError } from "../../errors.ts";
 import { cleanPath } from "../../container/paths.ts";
 import { absolutePath } from "./paths.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "../../container/size.ts";
 
 type Propagation = "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared";
 

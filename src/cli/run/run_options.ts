@@ -1,30 +1,25 @@
-import type { MountRequest, PortMapping, RunOptions } from "../../container/run_options.ts";
+import type { MountRequest, PortMapping, RunOptions, Ulimit } from "../../container/run_options.ts";
 import { parseDetachKeys } from "../../container/detach_keys.ts";
+import { parseDns, parseDnsOption, parseDnsSearch } from "../../container/name_servers.ts";
 import { parseRestart } from "../../container/restart_policy.ts";
 import { parseSignal } from "../../container/signals.ts";
+import { parseSize } from "../../container/size.ts";
+import { parseUlimit } from "../../container/ulimits.ts";
+import type { Settings } from "../../engine/settings/table.ts";
 import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import type { ParsedLine } from "../parse.ts";
 import { badValue } from "../usage_error.ts";
 import { makeEnvironment, readKeyValues, splitPair } from "./environment.ts";
 import { runGrammar } from "./grammar.ts";
-import {
-  parseAddHost,
-  parseDns,
-  parseDnsOption,
-  parseDnsSearch,
-  parseHostname,
-  parseName,
-} from "./hosts.ts";
+import { parseAddHost, parseHostname, parseName } from "./hosts.ts";
 import { parseIpc, parseNetwork, parsePid, parsePull, parseUserns } from "./modes.ts";
 import { parseMount } from "./mount_flag.ts";
 import { parseTmpfs, parseVolume, refuseDuplicates } from "./mounts.ts";
 import { absolutePath } from "./paths.ts";
 import { parsePublish } from "./ports.ts";
 import { parseCapability, parseDevice, parseSecurity } from "./privileges.ts";
-import { parseSize } from "./size.ts";
 import { parseSysctls } from "./sysctls.ts";
-import { parseUlimit } from "./ulimits.ts";
 
 /** Docker's default for /dev/shm. */
 const SHM_SIZE = 64 * 1024 * 1024;
@@ -36,8 +31,15 @@ export interface Caller {
   cwd: string;
 }
 
-/** Fills docker's defaults in and checks every value. Throws UsageError or TsboxError. */
-export function makeRunOptions(line: ParsedLine, caller: Caller): RunOptions {
+/**
+ * Fills docker's defaults in, or those of the settings, and checks every value.
+ * Throws UsageError or TsboxError.
+ */
+export function makeRunOptions(
+  line: ParsedLine,
+  caller: Caller,
+  settings: Settings = {},
+): RunOptions {
   const { flags } = line;
   const network = parseNetwork(flags.all("network"));
   const ipc = parseIpc(flags.last("ipc"));
@@ -58,14 +60,14 @@ export function makeRunOptions(line: ParsedLine, caller: Caller): RunOptions {
     capAdd: each(line, "cap-add", (cap) => parseCapability(cap, "CapAdd")),
     capDrop: each(line, "cap-drop", (cap) => parseCapability(cap, "CapDrop")),
     init: flags.on("init"),
-    ulimits: each(line, "ulimit", parseUlimit),
-    shmSize: shmSize(line),
+    ulimits: ulimits(line, settings),
+    shmSize: shmSize(line, settings),
     userns: parseUserns(flags.last("userns")),
     pid: parsePid(flags.last("pid")),
     ipc,
-    dns: each(line, "dns", parseDns),
-    dnsSearch: each(line, "dns-search", parseDnsSearch),
-    dnsOptions: each(line, "dns-option", parseDnsOption),
+    dns: givenOr(each(line, "dns", parseDns), settings["dns"]),
+    dnsSearch: givenOr(each(line, "dns-search", parseDnsSearch), settings["dns-search"]),
+    dnsOptions: givenOr(each(line, "dns-option", parseDnsOption), settings["dns-opts"]),
     addHosts: each(line, "add-host", parseAddHost),
     devices: each(line, "device", parseDevice),
     groupAdd: [...flags.all("group-add")],
@@ -209,11 +211,25 @@ function ports(line: ParsedLine): PortMapping[] {
   return published;
 }
 
-function shmSize(line: ParsedLine): number {
+/** What the flags say; what the settings say when there were none. */
+function givenOr(given: string[], setting: readonly string[] | undefined): string[] {
+  return given.length > 0 || setting === undefined ? given : [...setting];
+}
+
+/** A flag takes the place of the setting's ulimit of that name. */
+function ulimits(line: ParsedLine, settings: Settings): Ulimit[] {
+  const given = each(line, "ulimit", parseUlimit);
+  const defaults = settings["default-ulimits"];
+  if (defaults === undefined) return given;
+  const names = new Set(given.map(({ name }) => name));
+  return [...Object.values(defaults).filter(({ name }) => !names.has(name)), ...given];
+}
+
+function shmSize(line: ParsedLine, settings: Settings): number {
   const [size] = each(line, "shm-size", (text, refused) => {
     const bytes = parseSize(text);
     if (bytes === undefined) throw refused(`invalid size: '${text}'`);
     return bytes;
   }).slice(-1);
-  return size || SHM_SIZE;
+  return size || settings["default-shm-size"] || SHM_SIZE;
 }

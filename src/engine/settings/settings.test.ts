@@ -78,6 +78,15 @@ describe("where settings come from", () => {
     expect(settings["insecure-registries"]).toEqual(["a.lan:5000", "b.lan"]);
   });
 
+  test("ulimits are docker's object in the file, and words as of run's flag elsewhere", async () => {
+    const nofile = { name: "nofile", soft: 5, hard: 6 };
+    write({ "default-ulimits": { nofile: { Name: "nofile", Soft: 5, Hard: 6 } } });
+    expect((await find()).settings["default-ulimits"]).toEqual({ nofile });
+    const { settings } = await find({ TSBOX_DEFAULT_ULIMITS: "nofile=5:6,core=0" });
+    const core = { name: "core", soft: 0, hard: 0 };
+    expect(settings["default-ulimits"]).toEqual({ nofile, core });
+  });
+
   test("registries are an object in the file and JSON in a variable", async () => {
     const registries = { "Quay.io": { mirrors: ["https://m.lan/"], insecure: true } };
     const expected = { "quay.io": { mirrors: ["https://m.lan"], insecure: true } };
@@ -142,6 +151,19 @@ describe("a mistake is named with its place and what is expected", () => {
       '"registries"."x".mirrors[0] is "y", not an http or https URL',
     ],
     [{ registries: { x: { mirrors: "y" } } }, '"registries"."x".mirrors is "y", not a list'],
+    [{ "default-shm-size": "much" }, '"default-shm-size" is "much", not a size such as 64m'],
+    [{ "default-shm-size": 0 }, "is 0, not a size"],
+    [{ dns: ["10.0.0.256"] }, '"dns"[0] is "10.0.0.256", not an IP address'],
+    [{ "dns-search": ["a b"] }, '"dns-search"[0] is "a b", not a domain'],
+    [{ "dns-opts": ["a b"] }, '"dns-opts"[0] is "a b", not one word'],
+    [{ "default-ulimits": { nofile: 5 } }, '"default-ulimits"."nofile" is 5, not an object'],
+    [
+      { "default-ulimits": { nofile: { Soft: 5, Hard: 4 } } },
+      'is {"Soft":5,"Hard":4}, not a ulimit with a soft and a hard limit that is not lower',
+    ],
+    [{ "default-ulimits": { files: { Soft: 5, Hard: 5 } } }, "not a ulimit"],
+    [{ "default-ulimits": { nofile: { soft: 5 } } }, 'is "soft", not one of Name, Soft, Hard'],
+    [{ "default-ulimits": { core: { Name: "cpu", Soft: 1 } } }, '.Name is "cpu", not core'],
     ["[]", "it is not a JSON object"],
     ["{", "it is not JSON"],
     ["", "it is not JSON"],

@@ -5,6 +5,8 @@
  * settings.test.ts compares them. Then obey it: `settingOf(context.settings, key)`.
  */
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
+import type { Ulimit } from "../../container/run_options.ts";
+import { DOMAINS, NAME_SERVERS, RESOLVER_OPTIONS, SIZES, ULIMITS } from "./container_kinds.ts";
 import { count, type Kind, oneOf, text } from "./kinds.ts";
 import {
   HOSTS,
@@ -23,6 +25,11 @@ export interface SettingTypes {
   "blocked-registries": readonly string[];
   "data-root": string;
   "default-platform": string;
+  "default-shm-size": number;
+  "default-ulimits": Readonly<Record<string, Ulimit>>;
+  "dns": readonly string[];
+  "dns-opts": readonly string[];
+  "dns-search": readonly string[];
   "insecure-registries": readonly string[];
   "max-concurrent-downloads": number;
   "max-concurrent-uploads": number;
@@ -89,6 +96,36 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<SettingTypes[K], De
     flag: "default-platform",
     byDefault: undefined,
     help: "Platform of images when a command does not say",
+  },
+  "default-shm-size": {
+    kind: SIZES,
+    flag: "default-shm-size",
+    byDefault: 64 * 1024 ** 2,
+    help: "Default shm size for containers",
+  },
+  "default-ulimits": {
+    kind: ULIMITS,
+    flag: "default-ulimit",
+    byDefault: {},
+    help: "Default ulimits for containers",
+  },
+  "dns": {
+    kind: NAME_SERVERS,
+    flag: "dns",
+    byDefault: [],
+    help: "DNS server to use",
+  },
+  "dns-opts": {
+    kind: RESOLVER_OPTIONS,
+    flag: "dns-opt",
+    byDefault: [],
+    help: "DNS options to use",
+  },
+  "dns-search": {
+    kind: DOMAINS,
+    flag: "dns-search",
+    byDefault: [],
+    help: "DNS search domains to use",
   },
   "insecure-registries": {
     kind: INSECURE,

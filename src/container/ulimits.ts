@@ -1,4 +1,4 @@
-import type { Ulimit } from "../../container/run_options.ts";
+import type { Ulimit } from "./run_options.ts";
 
 const NAMES = "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime " +
   "sigpending stack";
