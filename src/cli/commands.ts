@@ -114,9 +114,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/rmi.ts").then((module) => module.command),
   },
   {
+    paths: ["import", "image import"],
+    summary: "Import the contents from a tarball to create a filesystem image",
+    load: () => import("./commands/import.ts").then((module) => module.command),
+  },
+  {
     paths: ["export", "container export"],
     summary: "Export a container's filesystem as a tar archive",
     load: () => import("./commands/export.ts").then((module) => module.command),
+  },
+  {
+    paths: ["load", "image load"],
+    summary: "Load an image from a tar archive or STDIN",
+    load: () => import("./commands/load.ts").then((module) => module.command),
   },
   {
     paths: ["save", "image save"],
@@ -162,11 +172,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     paths: ["manifest rm"],
     summary: "Delete one or more manifest lists from local storage",
     load: () => import("./commands/manifest.ts").then((module) => module.rm),
-  },
-  {
-    paths: ["load", "image load"],
-    summary: "Load an image from a tar archive or STDIN",
-    load: () => import("./commands/load.ts").then((module) => module.command),
   },
   {
     paths: ["info", "system info"],

@@ -76,13 +76,15 @@ function register(
     storeDocuments(dataRoot, loadable);
   }
   const described = describeImage(loadable, naming, records);
-  const image = known === undefined ? described : { ...known, names: naming.names };
-  const before = putImage(dataRoot, image);
+  const { image, before } = putImage(dataRoot, {
+    ...described,
+    ...(known && { ...known, names: naming.names }),
+  });
   const moved = before.filter(({ id }) => id !== image.id).flatMap(({ id, names }) =>
-    names.filter((name) => image.names.includes(name))
+    names.filter((name) => loadable.names.includes(name))
       .map((name) => ({ name: familiar(name), from: id }))
   );
-  return { image, names: image.names.map(familiar), moved };
+  return { image, names: loadable.names.map(familiar), moved };
 }
 
 const familiar = (name: string) => parseReference(name).familiar;

@@ -41,14 +41,13 @@ export function registerImage(
     names: named ? [reference.canonical] : [],
     digests: [`${reference.name}@${topDigest}`],
   };
-  const image = {
+  const described = {
     ...describeImage(remote, naming, records),
     ...(topDigest !== manifestDocument.descriptor.digest && { indexDigest: topDigest }),
   };
-  const before = putImage(dataRoot, image);
+  const { image, before } = putImage(dataRoot, described);
   const known = before.find(({ id }) => id === image.id);
-  const newer = !isNamed(known, reference, image);
-  return { image: known === undefined ? image : merged(dataRoot, known, image), newer };
+  return { image, newer: !isNamed(known, reference, described) };
 }
 
 /** Stores the manifest and the config of an image; what the store has then is on the disk. */
@@ -61,19 +60,24 @@ export function storeDocuments(dataRoot: string, image: CheckedImage): void {
 
 /**
  * Puts an image into the index, with the names and digests it had there and its new ones, which it takes from
- * others. Returns what the index had before.
+ * others. Returns it as it is there, and what the index had before.
  */
-export function putImage(dataRoot: string, image: StoredImage): ImageEntry[] {
+export function putImage(
+  dataRoot: string,
+  described: StoredImage,
+): { image: StoredImage; before: ImageEntry[] } {
   let before: ImageEntry[] = [];
+  let image = described;
   updateImages(dataRoot, (images) => {
     before = images;
     const known = images.find((other) => other.id === image.id);
+    image = known === undefined ? described : merged(dataRoot, known, described);
     return [
-      ...images.filter((other) => other !== known).map((other) => withoutNames(other, image.names)),
-      known === undefined ? image : merged(dataRoot, known, image),
+      ...images.filter((other) => other !== known).map((o) => withoutNames(o, image.names)),
+      image,
     ];
   });
-  return before;
+  return { image, before };
 }
 
 /** What the index is to know of an image. Pure. @param records of its layers, from the bottom */
