@@ -10,7 +10,7 @@ const KEY = {
   init: "dev.tsbox.init",
   user: "dev.tsbox.user",
   groups: "dev.tsbox.groups",
-  volumes: "dev.tsbox.volumes",
+  subpaths: "dev.tsbox.volume-subpaths",
   stopSignal: "dev.tsbox.stop-signal",
   seccomp: "dev.tsbox.seccomp",
 } as const;
@@ -23,8 +23,8 @@ export interface LaunchNotes {
   user: string;
   /** `--group-add`, to be looked up with it. */
   groups: string[];
-  /** The image's volumes: writable also below a read-only root, and deleted with the container. */
-  volumes: string[];
+  /** By destination of a mount: what is mounted of its source, a path that must not lead out of it. */
+  subpaths: Record<string, string>;
   /** Signal name or number; empty is SIGTERM. */
   stopSignal: string;
   /** `default` is the built-in profile, `profile` the one in `linux.seccomp`. */
@@ -33,13 +33,14 @@ export interface LaunchNotes {
 
 /** The annotations to write. */
 export function toAnnotations(notes: LaunchNotes): Record<string, string> {
+  const subpaths = JSON.stringify(notes.subpaths);
   return {
     [KEY.init]: String(notes.init),
     [KEY.user]: notes.user,
     [KEY.groups]: JSON.stringify(notes.groups),
-    [KEY.volumes]: JSON.stringify(notes.volumes),
     [KEY.stopSignal]: notes.stopSignal,
     [KEY.seccomp]: notes.seccomp,
+    ...(subpaths === "{}" ? {} : { [KEY.subpaths]: subpaths }),
   };
 }
 
@@ -57,7 +58,7 @@ export function launchNotes(spec: RuntimeSpec): LaunchNotes {
     init: annotations[KEY.init] === "true",
     user: annotations[KEY.user] ?? "",
     groups: words(annotations, KEY.groups),
-    volumes: words(annotations, KEY.volumes),
+    subpaths: pairs(annotations, KEY.subpaths),
     stopSignal: annotations[KEY.stopSignal] ?? "",
     seccomp,
   };
@@ -69,6 +70,22 @@ function words(annotations: Readonly<Record<string, string>>, key: string): stri
   const value: unknown = parsed(text);
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw corrupt(key);
   return value;
+}
+
+function pairs(
+  annotations: Readonly<Record<string, string>>,
+  key: string,
+): Record<string, string> {
+  const text = annotations[key];
+  if (text === undefined) return {};
+  const value: unknown = parsed(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw corrupt(key);
+  const found: Record<string, string> = {};
+  for (const [name, item] of Object.entries(value)) {
+    if (typeof item !== "string") throw corrupt(key);
+    found[name] = item;
+  }
+  return found;
 }
 
 function parsed(text: string): unknown {

@@ -26,6 +26,14 @@ export function defaultMounts(
   ];
 }
 
+/** Where every container has something of ours or of the kernel's. */
+export function defaultDestinations(): ReadonlySet<string> {
+  return new Set([
+    ...["/proc", "/dev", "/dev/pts", "/sys", "/sys/fs/cgroup", "/dev/mqueue", "/dev/shm"],
+    ...["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"],
+  ]);
+}
+
 // proc, sysfs and mqueue can be mounted only by the owner of the namespace they show; where that
 // namespace is the host's, the host's own mount is bound instead.
 

@@ -5,7 +5,7 @@ import { defaultMounts } from "./default_mounts.ts";
 import { deviceMounts } from "./devices.ts";
 import type { ContainerHost } from "./host.ts";
 import { cleanPath, depth, isWithin } from "./paths.ts";
-import type { MountRequest, RunOptions } from "./run_options.ts";
+import type { MountRequest, RunOptions, VolumeRequest } from "./run_options.ts";
 
 /** Files of /proc that something like lxcfs may replace; nothing else there may (CVE-2019-16884). */
 const REPLACEABLE =
@@ -33,7 +33,35 @@ export function allMounts(options: RunOptions, host: ContainerHost): SpecMount[]
 }
 
 function toMount(request: MountRequest): SpecMount {
+  if (request.type === "volume") return volumeMount(request);
   return request.type === "bind" ? bindMount(request) : tmpfsMount(request);
+}
+
+function volumeMount({ name, target, readOnly, content }: VolumeRequest): SpecMount {
+  const destination = cleanPath(target);
+  if (content === undefined) {
+    throw new TsboxError("invalid-state", `Cannot mount the volume "${name}": it is not made yet`);
+  }
+  const isFixed = content.kind === "directory" && content.readOnly;
+  const access = readOnly || isFixed ? ["ro"] : [];
+  return content.kind === "tmpfs"
+    ? { destination, type: "tmpfs", source: "tmpfs", options: [...content.options, ...access] }
+    : {
+      destination,
+      type: "bind",
+      source: content.path,
+      options: ["rbind", ...access, "rprivate"],
+    };
+}
+
+/** Which part of a volume is mounted, by destination. */
+export function volumeSubpaths(requests: readonly MountRequest[]): Record<string, string> {
+  const subpaths: Record<string, string> = {};
+  for (const request of requests) {
+    if (request.type !== "volume" || request.subpath === undefined) continue;
+    subpaths[cleanPath(request.target)] = request.subpath;
+  }
+  return subpaths;
 }
 
 function bindMount(request: Extract<MountRequest, { type: "bind" }>): SpecMount {
@@ -85,22 +113,18 @@ function refuseInsideProc(destination: string): void {
 }
 
 /**
- * The image's volumes that no mount of the user's covers, clean and each once.
+ * The path of a volume that an image declares, clean.
  * @throws TsboxError("invalid-argument") for a path that no volume can have
  */
-export function imageVolumes(volumes: readonly string[], mounts: readonly SpecMount[]): string[] {
-  const covered = new Set(mounts.map(({ destination }) => destination));
-  const paths = volumes.map((path) => {
-    const clean = cleanPath(path);
-    if (!path.startsWith("/") || clean === "/") {
-      throw new TsboxError("invalid-argument", `invalid volume of the image: "${path}"`, {
-        hint: "a volume is an absolute path other than /",
-      });
-    }
-    refuseInsideProc(clean);
-    return clean;
-  });
-  return [...new Set(paths)].filter((path) => !covered.has(path));
+export function checkImageVolume(path: string): string {
+  const clean = cleanPath(path);
+  if (!path.startsWith("/") || clean === "/") {
+    throw new TsboxError("invalid-argument", `invalid volume of the image: "${path}"`, {
+      hint: "a volume is an absolute path other than /",
+    });
+  }
+  refuseInsideProc(clean);
+  return clean;
 }
 
 /** What the root needs for mounts to travel out of it or into it; undefined is private. */

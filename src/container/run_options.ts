@@ -1,8 +1,40 @@
 /** What the user asked of `run`, parsed and checked, before any image or host is looked at. */
 import type { RestartPolicy } from "./restart_policy.ts";
 
-/** A bind mount or tmpfs the user asked for. Paths are absolute; the cli made them so. */
+/** What a volume is when it is mounted. */
+export type VolumeContent =
+  /** A directory of the host, absolute. */
+  | { kind: "directory"; path: string; readOnly: boolean }
+  /** Memory, with the words of `mount -o`. */
+  | { kind: "tmpfs"; options: string[] };
+
+/** A volume of the store. */
+export interface VolumeRequest {
+  type: "volume";
+  /** Empty until the container is made when nobody gave it one. */
+  name: string;
+  target: string;
+  readOnly: boolean;
+  /** What the image has at `target` is not copied into it. */
+  noCopy: boolean;
+  /** Nobody named it: it goes with its container when that is removed together with its volumes. */
+  anonymous: boolean;
+  /** Whose idea it was: `-v`, `--mount`, the image's, that of the container of `--volumes-from`. */
+  origin: "volume" | "mount" | "image" | "from";
+  /** The words after the second colon of `-v`. */
+  mode?: string;
+  /** What is mounted of it: relative, without `..`. */
+  subpath?: string;
+  /** Of a volume that has to be made, as its driver's options are. */
+  labels?: Record<string, string>;
+  driverOptions?: Record<string, string>;
+  /** Known once the container is made. */
+  content?: VolumeContent;
+}
+
+/** A mount the user asked for. Paths are absolute; the cli made them so. */
 export type MountRequest =
+  | VolumeRequest
   | {
     type: "bind";
     source: string;
@@ -25,6 +57,12 @@ export type MountRequest =
     /** Further comma separated options as of `--tmpfs /p:noexec,...`, checked. */
     options: string[];
   };
+
+/** `--volumes-from CONTAINER[:ro]`. */
+export interface VolumesFrom {
+  container: string;
+  readOnly: boolean;
+}
 
 /** `-p [hostIp:]hostPort:containerPort[/proto]`; ranges are already expanded. */
 export interface PortMapping {
@@ -75,6 +113,8 @@ export interface RunOptions {
   entrypoint?: string;
   hostname?: string;
   mounts: MountRequest[];
+  /** Containers whose mounts are taken over where `mounts` has none. */
+  volumesFrom?: VolumesFrom[];
   readOnly: boolean;
   network: "none" | "host" | "private";
   publish: PortMapping[];

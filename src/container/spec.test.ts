@@ -162,23 +162,42 @@ test("a tmpfs is guarded unless told otherwise", () => {
   );
 });
 
-test("nothing can be mounted inside /proc, by the user or by a volume of the image", () => {
+test("nothing can be mounted inside /proc", () => {
   const mounts = (target: string): RunOptions["mounts"] => [
     { type: "bind", source: "/x", target, readOnly: false, createSource: true },
   ];
   expect(() => make({ mounts: mounts("/proc/self/attr") })).toThrow("inside /proc");
-  expect(() => make({}, { volumes: ["/x/../proc/sys"] })).toThrow("inside /proc");
   expect(mountOn(make({ mounts: mounts("/proc/meminfo") }), "/proc/meminfo")).toHaveLength(1);
 });
 
-test("volumes of the image are noted unless a mount covers them", () => {
-  const mounts: RunOptions["mounts"] = [
-    { type: "bind", source: "/x", target: "/data", readOnly: false, createSource: true },
-  ];
-  const spec = make({ mounts }, { volumes: ["/data/", "/cache", "/cache"] });
-  expect(launchNotes(spec).volumes).toEqual(["/cache"]);
-  expect(() => make({}, { volumes: ["/"] })).toThrow("invalid volume of the image");
-  expect(() => make({}, { volumes: ["data"] })).toThrow("invalid volume of the image");
+test("a volume is bound, or a tmpfs; its subpath is noted for the launcher", () => {
+  const volume = {
+    type: "volume",
+    name: "data",
+    target: "/data/",
+    readOnly: false,
+    noCopy: false,
+    anonymous: false,
+    origin: "mount",
+  } as const;
+  const content = { kind: "directory", path: "/v/_data", readOnly: false } as const;
+  const plain = make({ mounts: [{ ...volume, content, subpath: "a/b" }] });
+  expect(mountOn(plain, "/data")).toMatchObject([
+    { type: "bind", source: "/v/_data", options: ["rbind", "rprivate"] },
+  ]);
+  expect(launchNotes(plain).subpaths).toEqual({ "/data": "a/b" });
+  expect(launchNotes(make()).subpaths).toEqual({});
+  for (const [readOnly, fixed] of [[true, false], [false, true]] as const) {
+    const spec = make({
+      mounts: [{ ...volume, readOnly, content: { ...content, readOnly: fixed } }],
+    });
+    expect(mountOn(spec, "/data")[0]?.options).toContain("ro");
+  }
+  const memory = make({
+    mounts: [{ ...volume, content: { kind: "tmpfs", options: ["size=1m"] } }],
+  });
+  expect(mountOn(memory, "/data")).toMatchObject([{ type: "tmpfs", options: ["size=1m"] }]);
+  expect(() => make({ mounts: [volume] })).toThrow("it is not made yet");
 });
 
 test("devices of the host are bound, and one that is none is refused", () => {
@@ -227,8 +246,10 @@ test("a label of the image cannot speak to the launcher", () => {
 });
 
 test("notes that are not ours are refused", () => {
-  const spec = { ...make(), annotations: { "dev.tsbox.volumes": "[1]" } };
-  expect(() => launchNotes(spec)).toThrow("Cannot read annotation dev.tsbox.volumes");
+  const spec = { ...make(), annotations: { "dev.tsbox.groups": "[1]" } };
+  expect(() => launchNotes(spec)).toThrow("Cannot read annotation dev.tsbox.groups");
+  const subpaths = { ...make(), annotations: { "dev.tsbox.volume-subpaths": '{"/a":1}' } };
+  expect(() => launchNotes(subpaths)).toThrow("annotation dev.tsbox.volume-subpaths");
 });
 
 test("the looked-up user brings ids, groups, HOME, and keeps capabilities for root only", () => {

@@ -5,7 +5,7 @@ import { capabilitySets, chooseCapabilities } from "./capabilities.ts";
 import { commandLine, environment, workingDirectory } from "./command.ts";
 import { defaultDevices } from "./devices.ts";
 import type { ContainerHost, ImageDefaults } from "./host.ts";
-import { allMounts, imageVolumes, rootPropagation } from "./mounts.ts";
+import { allMounts, rootPropagation, volumeSubpaths } from "./mounts.ts";
 import { maskedPaths, READ_ONLY_PATHS } from "./protected_paths.ts";
 import type { RunOptions, Ulimit } from "./run_options.ts";
 import { parseSignal } from "./signals.ts";
@@ -47,7 +47,7 @@ export function makeSpec(
       init: options.init,
       user: options.user || image.user,
       groups: options.groupAdd,
-      volumes: imageVolumes(image.volumes, mounts),
+      subpaths: volumeSubpaths(options.mounts),
       stopSignal,
       seccomp: options.seccomp.kind,
     }),

@@ -1,5 +1,6 @@
 /** Jobs for a worker, and how it answers: the protocol between the engine and itself in the user namespace. */
 import type { ExportJob } from "../storage/export_tree.ts";
+import type { FillJob } from "../storage/fill_volume.ts";
 import type { UnpackJob } from "../storage/unpack.ts";
 import { type ErrorCode, TsboxError } from "../errors.ts";
 
@@ -18,7 +19,11 @@ export type WorkerJob =
   /** Composes layers, base last, into a new plain directory. Results in a CopySummary. */
   | { kind: "copy"; layers: readonly string[]; target: string }
   /** Writes what shows through of layers as an archive to the worker's file. Results in an ExportSummary. */
-  | ({ kind: "export" } & ExportJob);
+  | ({ kind: "export" } & ExportJob)
+  /** Gives empty volumes what the image has at their places. Results in the paths it could not read. */
+  | ({ kind: "fill" } & FillJob)
+  /** Bytes of the files below directories, absolute paths. Results in their sum. */
+  | { kind: "measure"; paths: readonly string[] };
 
 /** A line of JSON on the worker's standard output, the last one about a job. */
 export type WorkerAnswer =

@@ -54,6 +54,14 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
       const { WORKER_FILE } = await import("../rootless/worker.ts");
       return exportTree(job, WORKER_FILE);
     }
+    case "fill": {
+      const { fillVolumes } = await import("../storage/fill_volume.ts");
+      return fillVolumes(job);
+    }
+    case "measure": {
+      const { treeSize } = await import("../storage/tree_size.ts");
+      return job.paths.reduce((sum, path) => sum + treeSize(path), 0);
+    }
   }
 }
 

@@ -14,7 +14,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { DEFAULT_OPTIONS } from "../../tests/support/run_options.ts";
-import { launchNotes } from "../container/annotations.ts";
 import { NO_IMAGE } from "../container/host.ts";
 import type { RunOptions } from "../container/run_options.ts";
 import { makeSpec } from "../container/spec.ts";
@@ -106,7 +105,6 @@ async function start(command: string[], options: Partial<RunOptions> = {}): Prom
         mountPoint: home,
         volatile: true,
       },
-      volumes: launchNotes(spec).volumes,
       isDirectory: (path) => statSync(path).isDirectory(),
       stdio: [nothing, output.write, output.write],
       terminal: all.tty ? { rows: 33, columns: 99 } : undefined,

@@ -50,7 +50,6 @@ export interface LaunchSetup {
   /** Complete but for the user: see container/with_user.ts. */
   spec: RuntimeSpec;
   rootfs: Rootfs;
-  volumes: readonly string[];
   /** What a bind's source is; follows links. */
   isDirectory(source: string): boolean;
   /** Each is its own number, or a descriptor above 2 that was open at the beginning. Unused with a terminal. */

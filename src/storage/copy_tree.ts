@@ -39,6 +39,7 @@ import {
   statusOf,
   TYPE,
 } from "./merged_tree.ts";
+import { closeSources, openLayers } from "./merged_path.ts";
 
 /** What was copied. */
 export interface CopySummary {
@@ -55,17 +56,35 @@ export interface CopySummary {
  * @throws SyscallError
  */
 export function copyTree(layers: readonly string[], target: string): CopySummary {
-  const open = (path: string) =>
-    checked(openAt(AT_FDCWD, bytesOfText(path), OPEN_DIRECTORY), `open "${path}"`, "openat");
-  const out = open(target);
-  const sources: Source[] = [];
+  const sources = openLayers(layers);
   try {
-    layers.forEach((path, layer) => sources.push({ layer, fd: open(path) }));
-    const copier = new TreeCopier(out);
+    return copyMerged(sources, target, "full");
+  } finally {
+    closeSources(sources);
+  }
+}
+
+/** `single`: only root's id exists, so everything becomes root's. */
+export type KnownIds = "full" | "single";
+
+/**
+ * Copies what shows through of directories that lie on each other, like {@link copyTree}.
+ * @param sources the topmost first
+ * @throws SyscallError
+ */
+export function copyMerged(
+  sources: readonly Source[],
+  target: string,
+  ids: KnownIds,
+): CopySummary {
+  const opened = openAt(AT_FDCWD, bytesOfText(target), OPEN_DIRECTORY);
+  const out = checked(opened, `open "${target}"`, "openat");
+  try {
+    const copier = new TreeCopier(out, ids);
     copier.directory(sources, out, "");
     return copier.summary;
   } finally {
-    for (const fd of [out, ...sources.map((source) => source.fd)]) raw("close", fd);
+    raw("close", out);
   }
 }
 
@@ -73,11 +92,13 @@ export function copyTree(layers: readonly string[], target: string): CopySummary
 class TreeCopier {
   readonly summary: CopySummary = { entries: 0, bytes: 0 };
   readonly #root: number;
+  readonly #ids: KnownIds;
   /** Files with several names: where the first name is, by layer and inode. */
   readonly #firstNames = new Map<string, ByteString>();
 
-  constructor(root: number) {
+  constructor(root: number, ids: KnownIds) {
     this.#root = root;
+    this.#ids = ids;
   }
 
   /** Fills `out` with what shows through of `sources`, the topmost first, which also gives its attributes. */
@@ -86,13 +107,21 @@ class TreeCopier {
       this.#entry(having, name, out, `${path}${name}`);
     }
     const [top] = sources;
-    if (top !== undefined) copyAttributes(top.fd, out, statusOf(top.fd, ""), path);
+    if (top !== undefined) copyAttributes(top.fd, out, this.#statusOf(top.fd, ""), path);
+  }
+
+  /** What to make it like. A program that ran as a user we do not have must not run as root instead. */
+  #statusOf(dir: number, name: ByteString): FileStatus {
+    const status = statusOf(dir, name);
+    if (this.#ids === "full") return status;
+    const lost = (status.uid === 0 ? 0 : 0o4000) | (status.gid === 0 ? 0 : 0o2000);
+    return { ...status, uid: 0, gid: 0, mode: status.mode & ~lost };
   }
 
   #entry(having: readonly Source[], name: ByteString, out: number, path: ByteString): void {
     const [top] = having;
     if (top === undefined) return;
-    const status = statusOf(top.fd, name);
+    const status = this.#statusOf(top.fd, name);
     if (isWhiteout(status)) return;
     this.summary.entries++;
     if (isDirectory(status)) this.#subdirectory(having, name, out, path);
@@ -108,7 +137,8 @@ class TreeCopier {
       openMerged(having, name, sources);
       this.directory(sources, inner, `${path}/`);
     } finally {
-      for (const fd of [inner, ...sources.map((source) => source.fd)]) raw("close", fd);
+      closeSources(sources);
+      raw("close", inner);
     }
   }
 
@@ -143,7 +173,12 @@ class TreeCopier {
 }
 
 /** The owner comes first: changing it clears setuid bits and file capabilities. The times come last. */
-function copyAttributes(from: number, to: number, status: FileStatus, path: ByteString): void {
+export function copyAttributes(
+  from: number,
+  to: number,
+  status: FileStatus,
+  path: ByteString,
+): void {
   const what = `set the attributes of "/${textOfBytes(path)}"`;
   checked(changeOwner(to, status.uid, status.gid), what, "fchown");
   checked(changeMode(to, status.mode & 0o7777), what, "fchmod");

@@ -19,6 +19,8 @@ export interface StorePaths {
   manifestLists: string;
   containers: string;
   names: string;
+  volumes: string;
+  volumesLock: string;
   tmp: string;
 }
 
@@ -37,6 +39,8 @@ export function storePaths(dataRoot: string): StorePaths {
     manifestLists: `${dataRoot}/manifest-lists`,
     containers: `${dataRoot}/containers`,
     names: `${dataRoot}/names`,
+    volumes: `${dataRoot}/volumes`,
+    volumesLock: `${dataRoot}/volumes.lock`,
     tmp: `${dataRoot}/tmp`,
   };
 }

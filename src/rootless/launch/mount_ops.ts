@@ -25,6 +25,7 @@ import { parseMountOptions } from "./mount_options.ts";
 import { opEnsureDirectory, opEnsureFile, opOpen } from "./paths.ts";
 
 const MOUNT_ATTR_SIZE = 32;
+const OPEN_HOW_SIZE = 24;
 
 /** Targets that must be real directories: a link there would move a whole file system (CVE-2019-19921). */
 const PLAIN_TARGETS: ReadonlySet<string> = new Set(["/proc", "/sys", "/dev"]);
@@ -38,23 +39,59 @@ export interface PreparedMount {
   onFile: boolean;
 }
 
+/** What the source of a bind is. */
+export interface BindSource {
+  isDirectory: boolean;
+  /** Only this path below it is mounted; nothing on it may lead out. */
+  subpath?: string | undefined;
+}
+
 /** Opens the source of a bind, before the pivot hides the host. */
 export function opOpenSource(
   program: Program,
   mount: SpecMount,
-  sourceIsDirectory: boolean,
+  { isDirectory, subpath }: BindSource,
 ): PreparedMount {
   const options = parseMountOptions(mount.options);
   if (!options.bind && mount.type !== "bind") return { mount, onFile: false };
   const tree = program.register();
   const recursive = options.recursive ? AT_RECURSIVE : 0;
   const flags = OPEN_TREE_CLONE | O.CLOEXEC | recursive;
+  if (subpath !== undefined) {
+    opOpenBeneath(program, mount.source, subpath, { flags, tree });
+    return { mount, tree, onFile: !isDirectory };
+  }
   program.op(`open "${mount.source}" for a bind mount`, "open_tree", [
     AT_FDCWD,
     program.arena.text(mount.source),
     flags,
   ], { into: tree });
-  return { mount, tree, onFile: !sourceIsDirectory };
+  return { mount, tree, onFile: !isDirectory };
+}
+
+/**
+ * Opens a path below the source: what the containers of a volume have put there may be links to the host.
+ * They are looked at when all links are ours to forbid, by the kernel and in one step.
+ */
+function opOpenBeneath(
+  program: Program,
+  source: string,
+  subpath: string,
+  { flags, tree }: { flags: number; tree: Register },
+): void {
+  const { arena } = program;
+  const [top, found] = [program.register(), program.register()];
+  const what = `open "${subpath}" of the volume in "${source}"`;
+  const open = [AT_FDCWD, arena.text(source), O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0];
+  program.op(what, "openat", open, { into: top });
+  const how = arena.words([O.PATH | O.CLOEXEC, 0, RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS]);
+  const beneath = [top, arena.text(subpath), how, OPEN_HOW_SIZE];
+  // EAGAIN, when anything on the host was renamed meanwhile and there is a ".." in a link: once more.
+  program.op(what, "openat2", beneath, { into: found, ignore: true, skip: 1 });
+  program.op(what, "openat2", beneath, { into: found });
+  program.op(what, "open_tree", [found, arena.text(""), flags | AT_EMPTY_PATH], { into: tree });
+  program.op("close a directory", "close", [found]);
+  program.op("close a directory", "close", [top]);
 }
 
 /**
@@ -246,22 +283,5 @@ export function opReadOnly(program: Program, paths: readonly string[]): void {
     const target = program.arena.text(path);
     program.op(`bind "${path}"`, "mount", [target, target, 0, MS.BIND | MS.REC, 0], missing);
     program.op(`make "${path}" read-only`, "mount", [target, target, 0, flags, 0], missing);
-  }
-}
-
-/** Mounts directories of the container onto themselves: they stay writable when the root does not. */
-export function opVolumes(program: Program, paths: readonly string[], own: boolean): void {
-  const { arena } = program;
-  for (const path of paths) {
-    const target = program.register();
-    opEnsureDirectory(program, path, target);
-    if (own) {
-      const tree = program.register();
-      const flags = OPEN_TREE_CLONE | O.CLOEXEC | AT_EMPTY_PATH;
-      const empty = arena.text("");
-      program.op(`open the volume "${path}"`, "open_tree", [target, empty, flags], { into: tree });
-      opMoveMount(program, `mount the volume "${path}"`, tree, target);
-    }
-    program.op("close a directory", "close", [target]);
   }
 }

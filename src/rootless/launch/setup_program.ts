@@ -30,7 +30,6 @@ import {
   opOpenDevice,
   opOpenSource,
   opReadOnly,
-  opVolumes,
   type PreparedDevice,
   type PreparedMount,
 } from "./mount_ops.ts";
@@ -54,8 +53,6 @@ export interface BeginInput {
 export interface SetupInput {
   spec: RuntimeSpec;
   rootfs: Rootfs;
-  /** The image's volumes; they stay writable below a read-only root. */
-  volumes: readonly string[];
   /** Whether the source of a bind is a directory. */
   isDirectory(source: string): boolean;
   /** The child's end of the channel. */
@@ -174,10 +171,16 @@ interface PreparedSources {
 
 /** Opens all that is bound, while the host's paths are still there and with the caller's own rights. */
 function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput): PreparedSources {
+  const { subpaths } = launchNotes(spec);
   const mounts = spec.mounts.map((mount) => {
     if (mount.type === "proc" || mount.type === "sysfs") return opMakeKernelMount(program, mount);
-    const isBind = mount.type === "bind";
-    return opOpenSource(program, mount, isBind && isDirectory(mount.source));
+    const { destination, type, source } = mount;
+    const subpath = subpaths[destination];
+    const path = subpath === undefined ? source : `${source}/${subpath}`;
+    return opOpenSource(program, mount, {
+      isDirectory: type === "bind" && isDirectory(path),
+      subpath,
+    });
   });
   const devices = spec.linux.devices.map((device) => opOpenDevice(program, device, device.path));
   return { mounts, devices };
@@ -185,36 +188,23 @@ function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput): P
 
 function opFileSystems(
   program: Program,
-  { spec, volumes }: SetupInput,
+  { spec }: SetupInput,
   { mounts, devices }: PreparedSources,
 ): void {
-  const { linux, root } = spec;
+  const { linux } = spec;
   const known: KnownDirectories = { ours: new Set(), there: new Set() };
-  let volumesDone = false;
   for (const prepared of mounts) {
     const { destination, type } = prepared.mount;
-    if (!volumesDone && !isKernelPlace(destination)) {
-      // Before what lies in them: an image may have a volume on /etc.
-      opVolumes(program, volumes, root.readonly);
-      volumesDone = true;
-    }
     opMount(program, prepared, known);
     if (type === "tmpfs" || type === "sysfs") known.ours.add(destination);
     if (destination !== "/dev" || type !== "tmpfs") continue;
     for (const device of devices) opBindDevice(program, device);
     opDeviceLinks(program);
   }
-  if (!volumesDone) opVolumes(program, volumes, root.readonly);
   if (hasNamespace(spec, "network")) opLoopbackUp(program);
   opSysctls(program, linux.sysctl);
   opReadOnly(program, linux.readonlyPaths);
   opMask(program, linux.maskedPaths);
-}
-
-/** Where the kernel's file systems are mounted, which come first in a spec. */
-function isKernelPlace(path: string): boolean {
-  return path === "/proc" || path === "/sys" || path === "/dev" || path.startsWith("/sys/") ||
-    path.startsWith("/dev/");
 }
 
 function opWorkingDirectory(program: Program, path: string): void {

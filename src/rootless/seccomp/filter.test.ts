@@ -38,7 +38,7 @@ function spec(
       init: false,
       user: "",
       groups: [],
-      volumes: [],
+      subpaths: {},
       stopSignal: "",
       seccomp,
     }),
