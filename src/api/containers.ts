@@ -19,11 +19,13 @@ export function containerRoutes(app: Hono, { context, self }: Door): void {
     return c.json(inspectObject(context, c.req.param("id"), "container"));
   });
 
-  // `v` changes nothing: the volumes of a container live in its directory and go with it.
   app.delete("/containers/:id", async (c) => {
     const query = (name: string) => c.req.query(name);
     refuse(query, "link");
-    await removeContainer(context, self, c.req.param("id"), { force: flagOf(query, "force") });
+    await removeContainer(context, self, c.req.param("id"), {
+      force: flagOf(query, "force"),
+      volumes: flagOf(query, "v"),
+    });
     await sweepContainers(context, self);
     return c.body(null, 204);
   });

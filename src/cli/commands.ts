@@ -90,7 +90,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     paths: ["inspect"],
-    summary: "Return low-level information on containers and images",
+    summary: "Return low-level information on containers, images and volumes",
     load: () => import("./commands/inspect.ts").then((module) => module.command),
   },
   {
@@ -177,6 +177,31 @@ export const COMMANDS: readonly CommandEntry[] = [
     paths: ["info", "system info"],
     summary: "Display system-wide information",
     load: () => import("./commands/info.ts").then((module) => module.command),
+  },
+  {
+    paths: ["volume create"],
+    summary: "Create a volume",
+    load: () => import("./commands/volume_create.ts").then((module) => module.command),
+  },
+  {
+    paths: ["volume inspect"],
+    summary: "Display detailed information on one or more volumes",
+    load: () => import("./commands/volume_inspect.ts").then((module) => module.command),
+  },
+  {
+    paths: ["volume ls", "volume list"],
+    summary: "List volumes",
+    load: () => import("./commands/volume_ls.ts").then((module) => module.command),
+  },
+  {
+    paths: ["volume prune"],
+    summary: "Remove unused local volumes",
+    load: () => import("./commands/volume_prune.ts").then((module) => module.command),
+  },
+  {
+    paths: ["volume rm", "volume remove"],
+    summary: "Remove one or more volumes",
+    load: () => import("./commands/volume_rm.ts").then((module) => module.command),
   },
   {
     paths: ["version"],

@@ -22,6 +22,7 @@ const GROUPS: Record<string, string> = {
   image: "Manage images",
   manifest: "Manage image manifests and manifest lists",
   system: "Manage tsbox",
+  volume: "Manage volumes",
 };
 
 /** The text of `tsbox help WORDS`. Throws UsageError for a topic there is not. */

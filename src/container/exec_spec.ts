@@ -47,7 +47,7 @@ export function makeExecSpec(exec: ExecOptions, container: ExecContainer): Runti
       init: false,
       user: exec.user ?? container.user,
       groups: options.groupAdd,
-      volumes: [],
+      subpaths: {},
       stopSignal: "",
       seccomp: exec.privileged ? "unconfined" : options.seccomp.kind,
     }),

@@ -53,12 +53,35 @@ export interface ContainerSummary {
 
 /** A mount as `inspect` lists it. */
 export interface MountPoint {
-  Type: "bind" | "tmpfs";
+  Type: "bind" | "tmpfs" | "volume";
+  /** Of a volume, as its driver. */
+  Name?: string;
   Source: string;
   Destination: string;
+  Driver?: string;
   Mode: string;
   RW: boolean;
   Propagation: string;
+}
+
+/** `GET /volumes/{name}`. */
+export interface VolumeInfo {
+  /** RFC 3339. */
+  CreatedAt: string;
+  Driver: "local";
+  Labels: Record<string, string> | null;
+  /** Absolute path on the host. */
+  Mountpoint: string;
+  Name: string;
+  Options: Record<string, string> | null;
+  Scope: "local";
+}
+
+/** `POST /volumes/prune`. */
+export interface VolumesPruned {
+  VolumesDeleted: string[];
+  /** Bytes. */
+  SpaceReclaimed: number;
 }
 
 /** `GET /version`, as `docker version --format json` nests it. */

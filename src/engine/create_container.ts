@@ -13,7 +13,7 @@ import { create } from "./run/create.ts";
 import { discardContainer } from "./run/discard.ts";
 import type { RunHost } from "./run/host.ts";
 import { imageDefaults, imageFor } from "./run/image.ts";
-import { specOf } from "./run/once.ts";
+import { specOf, withMounts } from "./run/once.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
 
 /**
@@ -21,10 +21,11 @@ import { ensureRuntimeDir } from "./runtime_dir.ts";
  * @throws TsboxError for everything that can be known to be wrong before it is started; nothing is left then
  */
 export async function createOnly(
-  options: RunOptions,
+  asked: RunOptions,
   context: EngineContext,
   host: RunHost,
 ): Promise<string> {
+  let options = asked;
   const { dataRoot, runtimeDir, uid, gid, storageDriver: wanted } = context;
   const { tmp } = openStore(dataRoot);
   ensureRuntimeDir(runtimeDir, uid);
@@ -37,6 +38,7 @@ export async function createOnly(
   const { id, name, directory } = container;
   try {
     if (options.cidfile !== undefined) writeCidfile(options.cidfile, id);
+    options = await withMounts({ options, image, userns, context, host, container });
     const place = { options, image, container, userns, network: { etc: {} } };
     const spec = await specOf(place, options.rootfs ?? directory);
     const stopSignal = options.stopSignal ?? image?.config.stopSignal;

@@ -1,4 +1,11 @@
-import type { MountRequest, PortMapping, RunOptions, Ulimit } from "../container/run_options.ts";
+import type {
+  MountRequest,
+  PortMapping,
+  RunOptions,
+  Ulimit,
+  VolumeRequest,
+  VolumesFrom,
+} from "../container/run_options.ts";
 
 /** `{"80/tcp": [{HostIp, HostPort}]}`. */
 export function portBindings(ports: readonly PortMapping[]) {
@@ -14,6 +21,7 @@ export function portBindings(ports: readonly PortMapping[]) {
 export function hostConfig(options: RunOptions) {
   return {
     ...mountConfig(options.mounts),
+    VolumesFrom: orNull((options.volumesFrom ?? []).map(volumesFrom)),
     ContainerIDFile: options.cidfile ?? "",
     NetworkMode: options.network,
     PortBindings: portBindings(options.publish),
@@ -65,27 +73,65 @@ function securityOptions({ seccomp, noNewPrivileges }: RunOptions): string[] | n
   return orNull([...profile, ...(noNewPrivileges ? ["no-new-privileges"] : [])]);
 }
 
-/** `-v` makes a missing source, `--mount` does not: that tells them apart. */
+/** What was asked by `-v` is told apart from `--mount`: it makes a missing source. */
 function mountConfig(mounts: readonly MountRequest[]) {
-  const binds = mounts.flatMap((m) =>
-    m.type === "bind" && m.createSource ? [`${m.source}:${m.target}${m.readOnly ? ":ro" : ""}`] : []
-  );
-  const others = mounts.filter((m) => m.type === "bind" && !m.createSource);
   const tmpfs = mounts.flatMap((m) =>
     m.type === "tmpfs" ? [[m.target, tmpfsOptions(m)] as const] : []
   );
+  const others = mounts.flatMap(mountEntry);
   return {
-    Binds: orNull(binds),
+    Binds: orNull(mounts.flatMap(bindWords)),
     ...(tmpfs.length > 0 && { Tmpfs: Object.fromEntries(tmpfs) }),
-    ...(others.length > 0 && {
-      Mounts: others.map((m) => ({
-        Type: m.type,
-        Source: m.type === "bind" ? m.source : "",
-        Target: m.target,
-        ReadOnly: m.readOnly,
-      })),
-    }),
+    ...(others.length > 0 && { Mounts: others }),
   };
+}
+
+/** `SOURCE:TARGET[:MODE]`, as `-v` had it. */
+function bindWords(mount: MountRequest): string[] {
+  const { type, target, readOnly } = mount;
+  if (type === "bind" && mount.createSource) {
+    return [`${mount.source}:${target}${readOnly ? ":ro" : ""}`];
+  }
+  if (type !== "volume" || mount.origin !== "volume" || mount.anonymous) return [];
+  return [`${mount.name}:${target}${mount.mode ? `:${mount.mode}` : ""}`];
+}
+
+function mountEntry(mount: MountRequest): MountEntry[] {
+  const { type, target: Target, readOnly: ReadOnly } = mount;
+  if (type === "bind") {
+    return mount.createSource ? [] : [{ Type: type, Source: mount.source, Target, ReadOnly }];
+  }
+  if (type !== "volume" || mount.origin !== "mount") return [];
+  const options = volumeOptions(mount);
+  return [{
+    Type: type,
+    Source: mount.anonymous ? "" : mount.name,
+    Target,
+    ReadOnly,
+    ...(Object.keys(options).length > 0 && { VolumeOptions: options }),
+  }];
+}
+
+/** An element of `HostConfig.Mounts`. */
+interface MountEntry {
+  Type: MountRequest["type"];
+  Source: string;
+  Target: string;
+  ReadOnly: boolean;
+  VolumeOptions?: ReturnType<typeof volumeOptions>;
+}
+
+function volumeOptions({ noCopy, labels, subpath, driverOptions }: VolumeRequest) {
+  return {
+    ...(noCopy && { NoCopy: true }),
+    ...(labels && { Labels: labels }),
+    ...(subpath !== undefined && { Subpath: subpath }),
+    ...(driverOptions && { DriverConfig: { Name: "local", Options: driverOptions } }),
+  };
+}
+
+function volumesFrom({ container, readOnly }: VolumesFrom): string {
+  return readOnly ? `${container}:ro` : container;
 }
 
 function tmpfsOptions(mount: Extract<MountRequest, { type: "tmpfs" }>): string {

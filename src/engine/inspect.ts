@@ -6,9 +6,10 @@ import type { EngineContext } from "./context.ts";
 import { imageForPlatform } from "./image_platform.ts";
 import { containerInspection } from "./inspect_container.ts";
 import { imageInspection } from "./inspect_image.ts";
+import { volumeInfo } from "./volumes.ts";
 
-/** What is looked for; undefined: a container, else an image. */
-export type ObjectType = "container" | "image" | undefined;
+/** What is looked for; undefined: a container, else an image, else a volume. */
+export type ObjectType = "container" | "image" | "volume" | undefined;
 
 /**
  * The object that `text` means, in the shape of Docker's API; an image only if it is for `platform`.
@@ -22,8 +23,10 @@ export function inspectObject(
 ) {
   if (type === "container") return inspectContainer(context, text);
   if (type === "image") return inspectImage(context, text, platform);
+  if (type === "volume") return volumeInfo(context, text);
   return orNothing(() => inspectContainer(context, text)) ??
-    orNothing(() => inspectImage(context, text)) ?? noSuchObject(text);
+    orNothing(() => inspectImage(context, text)) ??
+    orNothing(() => volumeInfo(context, text)) ?? noSuchObject(text);
 }
 
 function inspectContainer({ dataRoot }: EngineContext, text: string) {

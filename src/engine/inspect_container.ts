@@ -1,3 +1,4 @@
+import type { MountRequest } from "../container/run_options.ts";
 import type { ContainerRecord, ContainerState } from "../storage/container_record.ts";
 import type { StoredContainer } from "../storage/containers.ts";
 import type { StoredImage } from "../storage/image_index.ts";
@@ -96,7 +97,7 @@ function configPart({ options, spec, labels, image: from }: ContainerRecord, ima
     // An entrypoint of the user's makes the image's command void.
     Cmd: command ?? (entrypoint === undefined ? config?.cmd : null) ?? null,
     Image: from.reference,
-    Volumes: config && config.volumes.length > 0 ? keySet(config.volumes) : null,
+    Volumes: declaredVolumes(options.mounts, config),
     WorkingDir: spec.cwd,
     Entrypoint: entrypoint === undefined
       ? config?.entrypoint ?? null
@@ -106,6 +107,13 @@ function configPart({ options, spec, labels, image: from }: ContainerRecord, ima
     Labels: labels,
     ...(stopSignal(options.stopSignal, config?.stopSignal)),
   };
+}
+
+/** The image's, and those of `-v /path`. */
+function declaredVolumes(mounts: readonly MountRequest[], config?: StoredImage["config"]) {
+  const own = mounts.filter((m) => m.type === "volume" && m.anonymous && m.origin === "volume");
+  const paths = [...(config?.volumes ?? []), ...own.map(({ target }) => target)];
+  return paths.length > 0 ? keySet([...new Set(paths)]) : null;
 }
 
 function stopSignal(own: string | undefined, image: string | undefined) {

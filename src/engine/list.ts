@@ -20,6 +20,7 @@ export const CONTAINER_FILTERS = [
   "network",
   "since",
   "status",
+  "volume",
 ];
 /** Those docker has besides. */
 export const DOCKER_CONTAINER_FILTERS = [
@@ -28,7 +29,6 @@ export const DOCKER_CONTAINER_FILTERS = [
   "is-task",
   "isolation",
   "publish",
-  "volume",
 ];
 
 const STATUSES = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
@@ -99,8 +99,18 @@ function makeFilter(
         "exited",
         (text) => state.status === "exited" && state.exitCode === Number(text),
       ) &&
+      passes(filters, "volume", (text) => hasMount(record, text)) &&
       hasLabels(filters, record.labels);
   };
+}
+
+/** By the volume's name, or by the place of any mount; a final slash is no matter. */
+function hasMount({ options }: ContainerRecord, text: string): boolean {
+  const path = text.length > 1 ? text.replace(/\/+$/, "") : text;
+  return options.mounts.some((mount) =>
+    mount.target === path || (mount.type === "volume" && mount.name === text) ||
+    (mount.type === "bind" && mount.source === path)
+  );
 }
 
 /** Docker reads these values as regular expressions that may fit anywhere. */

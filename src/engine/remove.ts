@@ -5,6 +5,7 @@ import type { SelfCommand } from "../rootless/worker.ts";
 import { type ContainerLock, tryLock } from "../storage/container_lock.ts";
 import { readRecord } from "../storage/container_record.ts";
 import { deleteContainer, findContainer, type StoredContainer } from "../storage/containers.ts";
+import { detachAnonymousVolumes } from "../storage/volume_references.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 import { killProcess } from "./kill_process.ts";
@@ -14,22 +15,24 @@ const GRACE = 10_000;
 const POLL = 5;
 
 /**
- * Deletes a container, by any of its names; with `force` also one that runs, which is killed.
+ * Deletes a container, by any of its names; with `force` also one that runs, which is killed; with `volumes`
+ * also its anonymous volumes that no other container uses.
  * Throws TsboxError("not-found"), or ("invalid-state") for one that runs.
  */
 export async function removeContainer(
   context: EngineContext,
   self: SelfCommand,
   text: string,
-  { force }: { force: boolean },
+  { force, volumes }: { force: boolean; volumes: boolean },
 ): Promise<void> {
   const found = findContainer(context.dataRoot, text);
   const { record: { id, name }, directory } = found;
   const lock = await takeLock(found, force);
   // A container of `run --rm` is deleted by its own run process.
   if (lock === undefined) return;
+  const trees = volumes ? detachAnonymousVolumes(context.dataRoot, directory) : [];
   const rest = deleteContainer(context.dataRoot, { id, name, directory, lock });
-  await discardTrees(rest === undefined ? [] : [rest], context, self);
+  await discardTrees(rest === undefined ? trees : [...trees, rest], context, self);
 }
 
 /** The lock of a container that has ended; undefined when it is gone. */

@@ -10,6 +10,7 @@ import {
   scanContainers,
 } from "../storage/containers.ts";
 import { listTrash } from "../storage/trash.ts";
+import { detachAnonymousVolumes } from "../storage/volume_references.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 
@@ -30,9 +31,9 @@ export async function sweepContainers(
   const trees = [...ended, ...unmade].flatMap((container) => {
     // Without the lock its owner lives after all, or another command is deleting it right now.
     const lock = tryLock(container.directory, "exclusive");
-    return lock === undefined
-      ? []
-      : deleteContainer(context.dataRoot, { ...container, lock }) ?? [];
+    if (lock === undefined) return [];
+    const volumes = detachAnonymousVolumes(context.dataRoot, container.directory);
+    return [...volumes, deleteContainer(context.dataRoot, { ...container, lock }) ?? []].flat();
   });
   await discardTrees([...new Set([...trees, ...listTrash(context.dataRoot)])], context, self);
 }

@@ -126,12 +126,6 @@ describe("-v", () => {
     const other = await box.run(["-v", `${folder}:/m`, "-u", "1000"], ["cat", "/m/file"]);
     expect(other.stderr).toContain("Permission denied");
   });
-
-  test("volumes that tsbox does not have are refused by name", async () => {
-    const { stderr, status } = await box.run(["-v", "data:/m"], ["true"]);
-    expect(stderr).toContain('named volumes are not supported by tsbox yet: "data"');
-    expect(status).toBe(125);
-  });
 });
 
 describe("--mount and --tmpfs", () => {

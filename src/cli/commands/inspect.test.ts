@@ -150,8 +150,9 @@ test("a container goes before an image of the same name, and --type decides", as
   storeContainer(store, "busybox", exitedState(0)).lock.release();
   expect(await object("inspect", "busybox")).toMatchObject({ Name: "/busybox" });
   expect(await object("inspect", "--type=image", "busybox")).toMatchObject({ Id: imageId("a") });
-  expect((await run("inspect", "--type=volume", "busybox")).err).toContain(
-    '"volume" is not a valid value for --type',
+  expect((await run("inspect", "--type=volume", "busybox")).err).toContain("no such volume");
+  expect((await run("inspect", "--type=network", "busybox")).err).toContain(
+    '"network" is not a valid value for --type',
   );
 });
 

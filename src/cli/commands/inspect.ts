@@ -1,5 +1,4 @@
 import { TsboxError } from "../../errors.ts";
-import type { EngineContext } from "../../engine/context.ts";
 import { inspectObject, type ObjectType } from "../../engine/inspect.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
@@ -9,7 +8,8 @@ import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
 import { errorText } from "../report.ts";
 
-const FORMAT = {
+/** `--format` of every inspection. */
+export const FORMAT = {
   name: "format",
   short: "f",
   value: "string",
@@ -22,7 +22,7 @@ const SIZE = { name: "size", short: "s", help: "", unsupported: true } as const;
 export const command: Command = inspector({
   path: "inspect",
   aliases: ["inspect"],
-  summary: "Return low-level information on containers and images",
+  summary: "Return low-level information on containers, images and volumes",
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   args: { min: 1 },
   flags: [
@@ -31,7 +31,7 @@ export const command: Command = inspector({
     {
       name: "type",
       value: "string",
-      help: "Only inspect objects of the given type (container|image)",
+      help: "Only inspect objects of the given type (container|image|volume)",
     },
   ],
 }, undefined);
@@ -65,18 +65,24 @@ function inspector(grammar: CommandGrammar, type: ObjectType): Command {
     grammar,
     run: (line, io, context) => {
       const wanted = type ?? typeFlag(line.flags.last("type"));
-      return Promise.resolve(inspectAll(line, io, context, wanted));
+      const look = (name: string) =>
+        inspectObject(context, name, wanted, line.flags.last("platform"));
+      return Promise.resolve(inspectEach(line, io, look));
     },
   };
 }
 
 /** Every object that is there is shown, what is not is complained about at the end. */
-function inspectAll(line: ParsedLine, io: CliIo, context: EngineContext, type: ObjectType): number {
+export function inspectEach(
+  line: ParsedLine,
+  io: CliIo,
+  look: (name: string) => unknown,
+): number {
   const found: unknown[] = [];
   let errors = "";
   for (const name of line.args) {
     try {
-      found.push(inspectObject(context, name, type, line.flags.last("platform")));
+      found.push(look(name));
     } catch (thrown) {
       errors += errorText(thrown);
     }
@@ -96,8 +102,8 @@ function formatted(found: readonly unknown[], format: string | undefined): strin
 /** Docker's other kinds of objects do not exist here. */
 function typeFlag(text: string | undefined): ObjectType {
   if (text === undefined || text === "") return undefined;
-  if (text === "container" || text === "image") return text;
+  if (text === "container" || text === "image" || text === "volume") return text;
   throw new TsboxError("invalid-argument", `"${text}" is not a valid value for --type`, {
-    hint: "it is container or image",
+    hint: "it is container, image or volume",
   });
 }

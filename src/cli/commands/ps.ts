@@ -106,9 +106,9 @@ function containerRow(container: ContainerSummary, full: boolean): Row {
     Image: image === "" ? "<no image>" : image,
     Label: (key: unknown) => labels[String(key)] ?? "",
     Labels: Object.entries(labels).map(([key, value]) => `${key}=${value}`).sort().join(","),
-    LocalVolumes: "0",
-    Mounts: container.Mounts.filter((m) => m.Type === "bind")
-      .map((m) => full ? m.Source : shortened(m.Source, 15)).join(","),
+    LocalVolumes: String(container.Mounts.filter((m) => m.Driver === "local").length),
+    Mounts: container.Mounts.filter((m) => m.Type !== "tmpfs").map((m) => m.Name ?? m.Source)
+      .map((text) => full ? text : shortened(text, 15)).join(","),
     Names: container.Names.map((name) => name.slice(1)).join(","),
     Networks: container.HostConfig.NetworkMode,
     Ports: portText(container.Ports),

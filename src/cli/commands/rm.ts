@@ -18,21 +18,21 @@ export const command: Command = {
         short: "f",
         help: "Force the removal of a running container (uses SIGKILL)",
       },
-      // The volumes of a container live in its directory and never outlive it.
       {
         name: "volumes",
         short: "v",
-        help: "Remove anonymous volumes associated with the container (always done)",
+        help: "Remove anonymous volumes associated with the container",
       },
       { name: "link", short: "l", help: "", unsupported: true },
     ],
   },
   run: async (line, io, context) => {
     const force = line.flags.on("force");
+    const volumes = line.flags.on("volumes");
     let status = 0;
     for (const name of line.args) {
       try {
-        await removeContainer(context, io.self, name, { force });
+        await removeContainer(context, io.self, name, { force, volumes });
         io.out(`${name}\n`);
       } catch (thrown) {
         if (!(thrown instanceof TsboxError)) throw thrown;

@@ -9,8 +9,7 @@ const UNSUPPORTED = "annotation attach:a blkio-weight blkio-weight-device cgroup
   "health-timeout io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip " +
   "log-driver log-opt mac-address memory:m memory-reservation memory-swap memory-swappiness " +
   "net-alias network-alias no-healthcheck oom-kill-disable oom-score-adj pids-limit privileged " +
-  "publish-all:P runtime storage-opt use-api-socket uts volume-driver " +
-  "volumes-from";
+  "publish-all:P runtime storage-opt use-api-socket uts volume-driver";
 
 /** The flags of `run` that tsbox obeys. */
 const SUPPORTED: Flag[] = [
@@ -89,6 +88,7 @@ const SUPPORTED: Flag[] = [
   },
   { name: "userns", value: "string", help: "User namespace to use (auto|single)" },
   { name: "volume", short: "v", value: "list", help: "Bind mount a volume" },
+  { name: "volumes-from", value: "list", help: "Mount volumes from the specified container(s)" },
   { name: "workdir", short: "w", value: "string", help: "Working directory inside the container" },
 ];
 

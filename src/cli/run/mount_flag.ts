@@ -1,5 +1,6 @@
 import type { MountRequest } from "../../container/run_options.ts";
 import { TsboxError } from "../../errors.ts";
+import { readVolumeField, type VolumeFields, volumeRequest } from "./volume_fields.ts";
 import { mountTarget, propagation } from "./mounts.ts";
 import { cleanPath } from "../../container/paths.ts";
 import { absolutePath } from "./paths.ts";
@@ -15,11 +16,12 @@ interface Fields {
   readOnly: boolean;
   bind: { propagation?: string; nonRecursive?: boolean };
   tmpfs: { size?: number; mode?: number };
+  volume: VolumeFields;
 }
 
-const BARE = ["readonly", "ro", "bind-nonrecursive"];
+const BARE = ["readonly", "ro", "bind-nonrecursive", "volume-nocopy"];
 
-/** Docker's `--mount type=bind|tmpfs,source=...,target=...`, a line of CSV with `key=value` fields. */
+/** Docker's `--mount type=bind|tmpfs|volume,source=...,target=...`, a line of CSV with `key=value` fields. */
 export function parseMount(spec: string, cwd: string, refuse: Refuse): MountRequest {
   const fields: Fields = {
     type: "volume",
@@ -28,6 +30,7 @@ export function parseMount(spec: string, cwd: string, refuse: Refuse): MountRequ
     readOnly: false,
     bind: {},
     tmpfs: {},
+    volume: {},
   };
   for (const field of csvFields(spec, refuse)) readField(fields, field, cwd, refuse);
   if (fields.target === "") throw refuse("target is required");
@@ -38,15 +41,19 @@ export function parseMount(spec: string, cwd: string, refuse: Refuse): MountRequ
   if (fields.type !== "tmpfs" && has(fields.tmpfs)) {
     throw refuse(`cannot mix 'tmpfs-*' options with mount type '${fields.type}'`);
   }
+  if (fields.type !== "volume" && has(fields.volume)) {
+    throw refuse(`cannot mix 'volume-*' options with mount type '${fields.type}'`);
+  }
+  if (fields.type === "volume") return volumeMount(fields);
   if (fields.type === "bind") return bindMount(fields);
   if (fields.type === "tmpfs") return tmpfsMount(fields);
   throw otherType(fields.type);
 }
 
 function otherType(type: string): TsboxError {
-  if (["volume", "image", "npipe", "cluster"].includes(type)) {
+  if (["image", "npipe", "cluster"].includes(type)) {
     return new TsboxError("unsupported", `--mount type=${type} is not supported by tsbox yet`, {
-      hint: "use type=bind or type=tmpfs",
+      hint: "use type=bind, type=volume or type=tmpfs",
     });
   }
   return new TsboxError("invalid-argument", `mount type unknown: "${type}"`);
@@ -94,6 +101,15 @@ function readField(fields: Fields, field: string, cwd: string, refuse: Refuse): 
       if (!/^[0-7]{1,4}$/.test(value)) throw invalid();
       fields.tmpfs.mode = parseInt(value, 8);
       break;
+    case "volume-nocopy":
+      fields.volume.noCopy = boolean(value, invalid);
+      break;
+    case "volume-subpath":
+    case "volume-driver":
+    case "volume-label":
+    case "volume-opt":
+      readVolumeField(fields.volume, key, value, invalid);
+      break;
     default:
       throw otherKey(key, field, refuse);
   }
@@ -105,7 +121,7 @@ function recursion(value: string, invalid: () => Error): Error {
 }
 
 function otherKey(key: string, field: string, refuse: Refuse): Error {
-  if (/^(volume|image)-(nocopy|label|driver|opt|subpath)$/.test(key) || key === "consistency") {
+  if (/^image-subpath$/.test(key) || key === "consistency") {
     return new TsboxError("unsupported", `--mount ${key} is not supported by tsbox yet`);
   }
   return refuse(`unexpected key '${key}' in '${field}'`);
@@ -141,6 +157,10 @@ function bindMount(fields: Fields): MountRequest {
     ...(spread && { propagation: spread }),
     ...(fields.bind.nonRecursive !== undefined && { nonRecursive: fields.bind.nonRecursive }),
   };
+}
+
+function volumeMount({ source, target, readOnly, volume }: Fields): MountRequest {
+  return volumeRequest(volume, { name: source, target: mountTarget("volume", target), readOnly });
 }
 
 function tmpfsMount(fields: Fields): MountRequest {

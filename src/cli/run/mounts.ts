@@ -1,4 +1,5 @@
-import type { MountRequest } from "../../container/run_options.ts";
+import type { MountRequest, VolumesFrom } from "../../container/run_options.ts";
+import { checkVolumeName } from "../../container/volume_name.ts";
 import { TsboxError } from "../../errors.ts";
 import { cleanPath } from "../../container/paths.ts";
 import { absolutePath } from "./paths.ts";
@@ -39,7 +40,7 @@ export function mountTarget(type: string, target: string): string {
   return clean;
 }
 
-/** Docker's `-v HOST:CONTAINER[:MODE,...]`; named and anonymous volumes are refused by name. */
+/** Docker's `-v [HOST:|NAME:]CONTAINER[:MODE,...]`; without a source, an anonymous volume. */
 export function parseVolume(spec: string, cwd: string): MountRequest {
   const parts = spec.split(":");
   const [source = "", target, modes = ""] = parts;
@@ -53,17 +54,12 @@ export function parseVolume(spec: string, cwd: string): MountRequest {
   if (parts.length > 3) {
     throw new TsboxError("invalid-argument", `invalid volume specification: '${spec}'`);
   }
-  if (target === undefined) {
-    throw new TsboxError(
-      "unsupported",
-      `anonymous volumes are not supported by tsbox yet: -v ${spec}`,
-      {
-        hint: "use -v HOST:CONTAINER or --tmpfs",
-      },
-    );
-  }
+  if (target === undefined) return volumeAt("", mountTarget("volume", source), "");
   const hostPath = /^\.{1,2}(\/|$)/.test(source) ? absolutePath(cwd, source) : source;
-  if (!hostPath.startsWith("/")) throw namedVolume(source);
+  if (!hostPath.startsWith("/")) {
+    checkVolumeName(source);
+    return volumeAt(source, mountTarget("volume", target), modes);
+  }
   return {
     type: "bind",
     source: cleanPath(hostPath),
@@ -73,22 +69,34 @@ export function parseVolume(spec: string, cwd: string): MountRequest {
   };
 }
 
-function namedVolume(source: string): TsboxError {
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(source)) {
-    return new TsboxError(
-      "unsupported",
-      `named volumes are not supported by tsbox yet: "${source}"`,
-      {
-        hint: `for the directory of that name use ./${source}`,
-      },
-    );
+/** A volume of `-v`; beside a bind's it knows the mode `nocopy`, and no propagation. */
+function volumeAt(name: string, target: string, modes: string): MountRequest {
+  const words = modes.split(",");
+  const { readOnly, propagation } = volumeModes(words.filter((w) => w !== "nocopy").join(","));
+  if (propagation !== undefined || words.indexOf("nocopy") !== words.lastIndexOf("nocopy")) {
+    throw new TsboxError("invalid-argument", `invalid mode: ${modes}`);
   }
-  return new TsboxError(
-    "invalid-argument",
-    `"${source}" includes invalid characters for a local volume name, only ` +
-      `"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`,
-    { hint: "If you intended to pass a host directory, use absolute path" },
-  );
+  return {
+    type: "volume",
+    name,
+    target,
+    readOnly,
+    noCopy: words.includes("nocopy"),
+    anonymous: name === "",
+    origin: "volume",
+    ...(modes !== "" && { mode: modes }),
+  };
+}
+
+/** Docker's `--volumes-from CONTAINER[:ro|rw|z|Z]`. */
+export function parseVolumesFrom(spec: string): VolumesFrom {
+  const colon = spec.indexOf(":");
+  const container = colon < 0 ? spec : spec.slice(0, colon);
+  const modes = colon < 0 ? "" : spec.slice(colon + 1);
+  if (container === "") throw new TsboxError("invalid-argument", "malformed volumes-from: empty");
+  const { readOnly, propagation } = volumeModes(modes);
+  if (propagation === undefined) return { container, readOnly };
+  throw new TsboxError("invalid-argument", `invalid mode: ${modes}`);
 }
 
 /**

@@ -230,6 +230,46 @@ test("--cidfile must not exist", () => {
   });
 });
 
+test("volumes by -v and --mount have a name or none, and options of their own", () => {
+  const plain = { type: "volume", readOnly: false, noCopy: false, origin: "volume" } as const;
+  expect(run("-v", "/anon", "-v", "data:/d", "-v", "data:/e:ro,nocopy,z").mounts).toEqual([
+    { ...plain, name: "", target: "/anon", anonymous: true },
+    { ...plain, name: "data", target: "/d", anonymous: false },
+    {
+      ...plain,
+      name: "data",
+      target: "/e",
+      anonymous: false,
+      readOnly: true,
+      noCopy: true,
+      mode: "ro,nocopy,z",
+    },
+  ]);
+  const mount = "src=data,dst=/m,readonly,volume-nocopy,volume-subpath=a/b,volume-label=x=1," +
+    "volume-label=y,volume-driver=local,volume-opt=type=tmpfs,volume-opt=device=tmpfs";
+  expect(run("--mount", mount).mounts).toEqual([{
+    type: "volume",
+    name: "data",
+    target: "/m",
+    readOnly: true,
+    noCopy: true,
+    anonymous: false,
+    origin: "mount",
+    subpath: "a/b",
+    labels: { x: "1", y: "" },
+    driverOptions: { type: "tmpfs", device: "tmpfs" },
+  }]);
+  expect(run("--mount", "target=/m").mounts).toMatchObject([{ name: "", anonymous: true }]);
+});
+
+test("--volumes-from names containers, whose mounts may be read-only", () => {
+  expect(run("--volumes-from", "one", "--volumes-from", "two:ro,z").volumesFrom).toEqual([
+    { container: "one", readOnly: false },
+    { container: "two", readOnly: true },
+  ]);
+  expect(run().volumesFrom).toBeUndefined();
+});
+
 test.each([
   ["-v", "", "invalid empty volume spec"],
   ["-v", ":/b", "invalid spec: :/b: empty section between colons"],
@@ -238,9 +278,19 @@ test.each([
   ["-v", "/a:/b:ro,rw", "invalid mode: ro,rw"],
   ["-v", "/a:b", "invalid mount path: 'b' mount path must be absolute"],
   ["-v", "/a:/b/..", "destination can't be '/'"],
-  ["-v", "name:/b", 'named volumes are not supported by tsbox yet: "name"'],
+  ["-v", "n:/b", "volume name is too short"],
+  ["-v", "../../etc:", "empty section between colons"],
+  ["-v", "a\0b:/b", "includes invalid characters for a local volume name"],
+  ["-v", ".hidden:/b", "includes invalid characters for a local volume name"],
+  ["-v", `${"x".repeat(256)}:/b`, "volume name is longer than 255 characters"],
+  ["-v", "name:/b:nocopy,nocopy", "invalid mode: nocopy,nocopy"],
+  ["-v", "name:/b:rshared", "invalid mode: rshared"],
+  ["-v", "name:/b:zz", "invalid mode: zz"],
+  ["-v", "/a:/b:nocopy", "invalid mode: nocopy"],
   ["-v", "a/b:/b", "includes invalid characters for a local volume name"],
-  ["-v", "/data", "anonymous volumes are not supported by tsbox yet"],
+  ["-v", "data", "invalid mount path: 'data' mount path must be absolute"],
+  ["--volumes-from", ":ro", "malformed volumes-from"],
+  ["--volumes-from", "c:rshared", "invalid mode: rshared"],
   ["--mount", "type=bind", "target is required"],
   ["--mount", "foo", "invalid field 'foo' must be a key=value pair"],
   ["--mount", "foo=bar", "unexpected key 'foo' in 'foo=bar'"],
@@ -251,9 +301,15 @@ test.each([
   ["--mount", "type=tmpfs,target=/b,tmpfs-mode=999", "invalid value for tmpfs-mode: 999"],
   ["--mount", "type=tmpfs,target=/b,src=/a", "field Source must not be specified"],
   ["--mount", "type=tmpfs,target=/b,bind-propagation=x", "cannot mix 'bind-*' options"],
-  ["--mount", "type=volume,target=/b", "--mount type=volume is not supported by tsbox yet"],
-  ["--mount", "target=/b", "--mount type=volume is not supported by tsbox yet"],
-  ["--mount", "type=bind,source=/a,target=/b,volume-nocopy=1", "not supported by tsbox yet"],
+  ["--mount", "type=image,target=/b", "--mount type=image is not supported by tsbox yet"],
+  ["--mount", "target=/b,ro", "must not set ReadOnly mode when using anonymous volumes"],
+  ["--mount", "target=/b,volume-subpath=a", "must not set Subpath when using anonymous volumes"],
+  ["--mount", "src=vol,target=/b,volume-subpath=/etc", 'invalid Subpath "/etc"'],
+  ["--mount", "src=vol,target=/b,volume-subpath=a/../../b", "must be a relative path within"],
+  ["--mount", "src=vol,target=/b,volume-driver=nfs", "volume-driver=nfs is not supported"],
+  ["--mount", "src=vol,target=/b,volume-opt=type", "invalid value for volume-opt: type"],
+  ["--mount", "src=/abs,target=/b", "includes invalid characters for a local volume name"],
+  ["--mount", "type=bind,source=/a,target=/b,volume-nocopy=1", "cannot mix 'volume-*' options"],
   ["--mount", 'a"b', "parse error"],
   ["--tmpfs", "foo", "invalid mount path: 'foo'"],
   ["-p", "", "no port specified: <empty>"],

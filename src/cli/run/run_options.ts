@@ -15,7 +15,7 @@ import { runGrammar } from "./grammar.ts";
 import { parseAddHost, parseHostname, parseName } from "./hosts.ts";
 import { parseIpc, parseNetwork, parsePid, parsePull, parseUserns } from "./modes.ts";
 import { parseMount } from "./mount_flag.ts";
-import { parseTmpfs, parseVolume, refuseDuplicates } from "./mounts.ts";
+import { parseTmpfs, parseVolume, parseVolumesFrom, refuseDuplicates } from "./mounts.ts";
 import { absolutePath } from "./paths.ts";
 import { parsePublish } from "./ports.ts";
 import { parseCapability, parseDevice, parseSecurity } from "./privileges.ts";
@@ -53,6 +53,7 @@ export function makeRunOptions(
     ...background(line),
     ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller.env),
     mounts: mounts(line, caller),
+    ...(flags.has("volumes-from") && { volumesFrom: each(line, "volumes-from", parseVolumesFrom) }),
     readOnly: flags.on("read-only"),
     network,
     publish: ports(line),

@@ -16,6 +16,7 @@ import {
 } from "../../storage/container_record.ts";
 import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
 import { TsboxError } from "../../errors.ts";
+import { takeAnonymousVolumes } from "../anonymous_volumes.ts";
 import type { EngineContext } from "../context.ts";
 import { discardTrees } from "../discard_trees.ts";
 import { keepFailed } from "../run.ts";
@@ -237,8 +238,10 @@ class Monitor {
   async #discard(container: NewContainer): Promise<void> {
     // It may have been renamed.
     const { name } = readRecord(container.directory) ?? container;
+    const trees = await takeAnonymousVolumes(this.#context, container.directory);
     const rest = deleteContainer(this.#context.dataRoot, { ...container, name });
-    if (rest !== undefined) await discardTrees([rest], this.#context, this.#request.self);
+    if (rest !== undefined) trees.push(rest);
+    if (trees.length > 0) await discardTrees(trees, this.#context, this.#request.self);
   }
 }
 

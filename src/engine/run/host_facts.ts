@@ -10,9 +10,12 @@ export function hostname(): string {
   return readText("/proc/sys/kernel/hostname").trim();
 }
 
-/** Whether a bind's source is a directory; links are followed, a missing one is not. */
+/**
+ * Whether a bind's source is a directory; links are followed. What we cannot see counts as one: in a folder
+ * of a volume that belongs to a user of the container only root of the user namespace can look.
+ */
 export function isDirectory(path: string): boolean {
-  return fileStatus(path)?.isDirectory ?? false;
+  return fileStatus(path)?.isDirectory ?? true;
 }
 
 /** What each `--device` source is. */

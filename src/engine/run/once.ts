@@ -1,5 +1,5 @@
 /** One life of a container's first process: from the root file system to its exit status. */
-import { launchNotes } from "../../container/annotations.ts";
+import type { RunOptions } from "../../container/run_options.ts";
 import { containerHostname, containerLabels, makeSpec } from "../../container/spec.ts";
 import { withUser } from "../../container/with_user.ts";
 import { SIGKILL } from "../../ffi/constants.ts";
@@ -30,6 +30,7 @@ import type { Preparation } from "./preparation.ts";
 import { givenDirectory, imageFilesystem, type RootFilesystem } from "./root_filesystem.ts";
 import type { RunNetwork } from "./network.ts";
 import { customProfile } from "./seccomp.ts";
+import type { VolumePlace } from "./volumes.ts";
 
 /** Everything about one container that is being run. */
 export interface Run extends Preparation {
@@ -56,6 +57,7 @@ export interface Outcome {
  * @throws TsboxError when it could not be started
  */
 export async function runOnce(it: Run, progress: Progress): Promise<Outcome> {
+  it.options = await withMounts(it);
   const root = await makeRoot(it);
   try {
     const { rootfs } = root;
@@ -66,6 +68,17 @@ export async function runOnce(it: Run, progress: Progress): Promise<Outcome> {
   } finally {
     await root.release(it.options.remove);
   }
+}
+
+/** The options with all mounts in them; nothing about volumes is loaded for a container that has none. */
+export async function withMounts(place: VolumePlace): Promise<RunOptions> {
+  const { options, image, previous } = place;
+  const { mounts, volumesFrom } = previous?.options ?? options;
+  let wanted = volumesFrom !== undefined || (image?.config.volumes.length ?? 0) > 0;
+  for (const { type } of mounts) wanted ||= type === "volume";
+  if (!wanted) return options;
+  const { withPreparedVolumes } = await import("./volumes.ts");
+  return await withPreparedVolumes(place);
 }
 
 async function makeRoot(it: Run): Promise<RootFilesystem> {
@@ -131,10 +144,9 @@ async function runSpec(
   const { options, host, session, network } = it;
   const launch = await it.launch();
   const { descriptors: stdio, terminal } = session;
-  const { volumes } = launchNotes(spec);
   const { rootfs } = root;
   const planOnly = options.debugPlan;
-  launch.setUp({ spec, rootfs, volumes, isDirectory, stdio, terminal, planOnly });
+  launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly });
   const { process } = withUser(spec, launch.userFiles());
   const filter = await seccompFilter(spec, kernelRelease);
   if (planOnly) {
