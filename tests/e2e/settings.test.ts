@@ -145,21 +145,22 @@ describe("a blocked registry", () => {
 const [address] = Object.values(networkInterfaces()).flat()
   .flatMap((one) => one?.family === "IPv4" && !one.internal ? [one.address] : []);
 
+/** The first registry at that address. */
+function front(tls: boolean) {
+  const keys = mkdtempSync(`${tmpdir()}/tsbox-keys-`);
+  const made = makeCertificate(keys);
+  rmSync(keys, { recursive: true });
+  return Bun.serve({
+    port: 0,
+    hostname: "0.0.0.0",
+    ...(tls && { tls: { cert: made.cert, key: made.key } }),
+    fetch: ({ url, headers }) => fetch(`${origin.url}${new URL(url).pathname}`, { headers }),
+  });
+}
+
 describe.skipIf(address === undefined)(
   "an insecure registry (needs an address that is not loopback)",
   () => {
-    const front = (tls: boolean) => {
-      const keys = mkdtempSync(`${tmpdir()}/tsbox-keys-`);
-      const made = makeCertificate(keys);
-      rmSync(keys, { recursive: true });
-      return Bun.serve({
-        port: 0,
-        hostname: "0.0.0.0",
-        ...(tls && { tls: { cert: made.cert, key: made.key } }),
-        fetch: ({ url, headers }) => fetch(`${origin.url}${new URL(url).pathname}`, { headers }),
-      });
-    };
-
     test.each([["plain HTTP", false], ["a certificate of nobody's", true]])(
       "may have %s only when it is named, or is in a block of addresses that is",
       async (_, tls) => {
@@ -180,6 +181,19 @@ describe.skipIf(address === undefined)(
         }
       },
     );
+  },
+);
+
+test.skipIf(address === undefined)(
+  "a mirror may be spoken to by plain HTTP where its URL says so (needs an address that is not loopback)",
+  async () => {
+    await pushImage(origin, "library/plain-mirror", plain("mirrored"));
+    await using server = front(false);
+    const mirror = `http://${address}:${server.port}`;
+    expect(await pull("plain-mirror", "--registry-mirror", mirror)).toMatchObject({
+      stdout: "docker.io/library/plain-mirror:latest\n",
+      stderr: "",
+    });
   },
 );
 
@@ -328,6 +342,38 @@ describe("settings", () => {
     expect(await run("--ulimit", "nofile=50", "--shm-size", "4m", "--dns", "10.1.1.1")).toBe(
       shown(50, 4096, "10.1.1.1"),
     );
+  });
+
+  test("say how many layers are downloaded at a time, and how often one is tried", async () => {
+    const layers = [1, 2, 3, 4, 5].map((n) => [{ path: `${n}`, content: `${n}` }]);
+    const image = await pushImage(origin, "lanes", { busybox: false, layers });
+    let [now, most, refusals] = [0, 0, 0];
+    await using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: async ({ url, headers }) => {
+        if (refusals-- > 0) return new Response("", { status: 503 });
+        most = Math.max(most, ++now);
+        await Bun.sleep(100);
+        now--;
+        return await fetch(`${origin.url}${new URL(url).pathname}`, { headers });
+      },
+    });
+    const name = `127.0.0.1:${server.port}/lanes`;
+    for (const lanes of [1, 2, 5]) {
+      most = 0;
+      expect(await pull(name, "--max-concurrent-downloads", `${lanes}`)).toMatchObject({
+        status: 0,
+      });
+      expect([lanes, most]).toEqual([lanes, lanes]);
+      await tsboxOk(["rmi", image.config.digest], { home });
+    }
+    // The first refusal answers the question whether it speaks plain HTTP, which any answer does.
+    refusals = 2;
+    const { status, stderr } = await pull(name, "--max-download-attempts", "1");
+    expect([status, stderr]).toEqual([1, expect.stringContaining("503 Service Unavailable")]);
+    refusals = 2;
+    expect(await pull(name, "--max-download-attempts", "2")).toMatchObject({ status: 0 });
   });
 
   test("bound what a layer may become", async () => {
