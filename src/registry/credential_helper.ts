@@ -14,6 +14,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Milliseconds: a keyring may have to ask the user to unlock it. */
 const TIMEOUT = 120_000;
+/** Milliseconds after its end in which what it wrote is still on its way. */
+const LINGER = 500;
 /** Bytes of its answer. */
 const MAX_OUTPUT = 64 * 1024;
 
@@ -121,13 +123,23 @@ async function runHelper(
     timeout: TIMEOUT,
     maxBuffer: MAX_OUTPUT,
   });
-  const output = await child.stdout.bytes();
-  return {
-    program,
-    output,
-    text: new TextDecoder().decode(output).trim(),
-    code: await child.exited,
-  };
+  const output = await outputOf(child);
+  const code = await child.exited;
+  return { program, output, text: new TextDecoder().decode(output).trim(), code };
+}
+
+/** What it has said when it ends; an agent that it started may keep its output open for ever. */
+async function outputOf(child: Bun.Subprocess<Uint8Array, "pipe", "ignore">): Promise<Uint8Array> {
+  const reader = child.stdout.getReader();
+  const chunks: Uint8Array[] = [];
+  const end = child.exited.then(() => Bun.sleep(LINGER)).then(() => ({ value: undefined }));
+  for (;;) {
+    const { value } = await Promise.race([reader.read(), end]);
+    if (value === undefined) break;
+    chunks.push(value);
+  }
+  reader.cancel().catch(() => {});
+  return Buffer.concat(chunks);
 }
 
 function readAnswer(output: Uint8Array, program: string, server: string): Credentials | undefined {

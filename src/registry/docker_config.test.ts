@@ -169,6 +169,17 @@ describe("credential helpers", () => {
   });
 });
 
+test("a helper that leaves an agent behind on its output is not waited for", async () => {
+  installHelper("agent", `sleep 20 & echo $! >>"$HOME/agents"`);
+  changeDockerConfig(dir(), () => ({ credsStore: "agent" }));
+  const began = performance.now();
+  await storeCredentials(place(), "r", ALICE);
+  expect(await found("r")).toMatchObject({ username: "alice", password: "s3:cret" });
+  const agents = readFileSync(`${home}/agents`, "utf8").trim().split("\n");
+  for (const agent of agents) process.kill(Number(agent));
+  expect(performance.now() - began).toBeLessThan(10_000);
+});
+
 test("forgetting touches nothing when there is nothing", async () => {
   await eraseCredentials(place(), ["r"]);
   expect(readdirSync(home)).toEqual([]);
