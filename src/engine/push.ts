@@ -2,6 +2,7 @@
 import { TsboxError } from "../errors.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
 import { RegistryUploader } from "../registry/registry_uploader.ts";
+import { hasBlob } from "../storage/content_store.ts";
 import { listImages, type StoredImage, updateImages } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
@@ -9,7 +10,13 @@ import { dropUnneededBlobs } from "../storage/unneeded_blobs.ts";
 import { type StoredContents, storedContents } from "./archive/stored_contents.ts";
 import type { EngineContext } from "./context.ts";
 import { withCompressedLayers } from "./push/compress.ts";
-import { imageForPlatform, mountSources, type PlannedImage, planPush } from "./push/plan.ts";
+import {
+  imageForPlatform,
+  mountSources,
+  ownContents,
+  type PlannedImage,
+  planPush,
+} from "./push/plan.ts";
 import { distinctLayers, sendPlan } from "./push/send.ts";
 import type { PushEvent } from "./push_events.ts";
 import { registryOptions } from "./registry_options.ts";
@@ -113,7 +120,9 @@ async function pushOne({ reference, image }: Target, run: PushRun): Promise<stri
   const meant = platform === undefined
     ? image
     : imageForPlatform(images, image, platform, reference);
-  const stored = storedContents(dataRoot, meant, images);
+  const sources = mountSources(images, reference);
+  const stored = await exactContents(meant, reference, sources, run) ??
+    storedContents(dataRoot, meant, images);
   const contents = await pushedForm(stored, images, run);
   const own = planned(contents);
   const plan = planPush(dataRoot, contents.image, own, platform !== undefined);
@@ -124,7 +133,7 @@ async function pushOne({ reference, image }: Target, run: PushRun): Promise<stri
     dataRoot,
     reference,
     uploader: run.uploader,
-    sources: mountSources(images, reference),
+    sources,
     parallel: run.parallel,
     signal,
     onLayer: (diffID, state) => tell({ kind: "layer", diffID, state }),
@@ -140,6 +149,33 @@ async function pushOne({ reference, image }: Target, run: PushRun): Promise<stri
 }
 
 /**
+ * The image by its own manifest, when the registry has the layers that the store has only unpacked or in another
+ * form, because another image brought them; undefined when it lacks one.
+ */
+async function exactContents(
+  image: StoredImage,
+  reference: Reference,
+  sources: ReadonlyMap<string, readonly string[]>,
+  { dataRoot, uploader, signal }: PushRun,
+): Promise<StoredContents | undefined> {
+  const contents = isFromRegistry(image) ? ownContents(dataRoot, image) : undefined;
+  for (const layer of contents?.layers ?? []) {
+    if (hasBlob(dataRoot, layer.digest)) continue;
+    const mountFrom = sources.get(layer.digest);
+    if (!await uploader.has(reference, layer, { mountFrom, signal })) return undefined;
+  }
+  return contents;
+}
+
+/** Whether a registry has its manifest, or had it: its digest is known to others then. */
+function isFromRegistry({ digests, manifestDigest, indexDigest }: StoredImage): boolean {
+  return digests.some((text) => {
+    const digest = text.slice(text.indexOf("@") + 1);
+    return digest === manifestDigest || digest === indexDigest;
+  });
+}
+
+/**
  * What came from a registry goes back as it came. What was loaded or made here has digests nobody knows
  * yet: its plain layers are compressed, as docker does.
  */
@@ -148,9 +184,7 @@ async function pushedForm(
   images: readonly StoredImage[],
   { dataRoot, signal, tell }: PushRun,
 ): Promise<StoredContents> {
-  const { image, manifest } = contents;
-  const isKnown = image.digests.length > 0 && manifest.descriptor.digest === image.manifestDigest;
-  if (isKnown) return contents;
+  if (isFromRegistry(contents.image)) return contents;
   return await withCompressedLayers(dataRoot, contents, images, {
     signal,
     onProgress: (diffID, current, total) =>

@@ -70,7 +70,7 @@ export class BlobUpload {
    * @throws TsboxError, TransientError: both mean only that it has to be sent
    */
   async mount(from: string, sources: readonly string[]): Promise<boolean> {
-    await this.#giveUp();
+    await this.giveUp();
     const url = this.#url("blobs/uploads/");
     url.search = `?mount=${encodeURIComponent(this.#source.digest)}&from=${
       encodeURIComponent(from)
@@ -129,7 +129,7 @@ export class BlobUpload {
   }
 
   /** Tells the registry that it may forget an upload; it will some day anyway. */
-  async #giveUp(): Promise<void> {
+  async giveUp(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
     if (session === undefined) return;

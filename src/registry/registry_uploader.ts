@@ -61,6 +61,26 @@ export class RegistryUploader {
   }
 
   /**
+   * Whether the repository has a blob, or can take it from another one: then nobody has to send it.
+   * @throws TsboxError as {@link blob}
+   */
+  async has(
+    reference: Reference,
+    blob: Pick<BlobSource, "digest" | "size">,
+    { signal, onRetry, mountFrom = [] }: BlobUploadOptions = {},
+  ): Promise<boolean> {
+    const budget = new RetryBudget(this.#connection.timing, signal, onRetry);
+    return await this.#named(reference, async () => {
+      const audience = await withRetries(budget, () => this.#audience(reference, signal));
+      const upload = new BlobUpload(this.#connection, audience, unreadable(blob), () => {});
+      if (await withRetries(budget, () => upload.exists())) return true;
+      const from = await mountedFrom(upload, audience, mountFrom);
+      if (from === undefined) await upload.giveUp();
+      return from !== undefined;
+    });
+  }
+
+  /**
    * Stores a manifest or an index under the reference's tag, or under its digest when it has none.
    * @throws TsboxError as {@link blob}; "corrupt" when the registry stored something else
    */
@@ -110,6 +130,14 @@ export class RegistryUploader {
       );
     }
   }
+}
+
+/** For questions about a blob that nobody here could send. */
+function unreadable({ digest, size }: Pick<BlobSource, "digest" | "size">): BlobSource {
+  const read = () => {
+    throw new TsboxError("not-found", `Cannot send the blob ${digest}: it is not here`);
+  };
+  return { digest, size, read };
 }
 
 /** The repository the blob was mounted from. Whatever else comes of it, the blob can still be sent. */

@@ -1,7 +1,6 @@
 /** `tsbox push` to Debian's docker-registry: what arrives is what the store has, byte for byte. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { parseReference } from "../../src/oci/reference.ts";
 import { listImages, updateImages } from "../../src/storage/image_index.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { type Home, makeHome, tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
@@ -22,16 +21,7 @@ afterAll(async () => {
 });
 
 /** Gives the image called `from` one more name. */
-function tag(from: string, to: string): void {
-  const [old, name] = [parseReference(from).canonical, parseReference(to).canonical];
-  updateImages(
-    home.dataRoot,
-    (images) =>
-      images.map((image) =>
-        image.names.includes(old) ? { ...image, names: [...image.names, name] } : image
-      ),
-  );
-}
+const tag = (from: string, to: string) => tsboxOk(["tag", from, to], { home });
 
 /** The manifest of a name as the registry has it. */
 async function manifestOf(
@@ -68,7 +58,7 @@ describe("push", () => {
     const image = await pushImage(registry, "team/app", { layers: layersOf("app") });
     await tsboxOk(["pull", "-q", image.reference], { home });
     const name = `${other.host}/copies/app:1`;
-    tag(image.reference, name);
+    await tag(image.reference, name);
     const output = await tsboxOk(["push", name], { home });
     const ids = image.diffIds.map((id) => id.slice(7, 19)).reverse();
     const lines = output.trimEnd().split("\n");
@@ -107,7 +97,7 @@ describe("push", () => {
     const image = await pushImage(registry, "base/one", { layers: layersOf("one") });
     await tsboxOk(["pull", "-q", image.reference], { home });
     const name = `${registry.host}/mine/one:2`;
-    tag(image.reference, name);
+    await tag(image.reference, name);
     const output = await tsboxOk(["push", name], { home });
     expect(output.match(/: Mounted from \S+/g)?.length).toBe(3);
     // The config is no layer: it alone had to be sent.
@@ -121,8 +111,8 @@ describe("push", () => {
     const image = await pushImage(registry, "team/tags", { layers: layersOf("tags") });
     await tsboxOk(["pull", "-q", image.reference], { home });
     const name = `${registry.host}/all/tags`;
-    tag(image.reference, `${name}:1`);
-    tag(image.reference, `${name}:2`);
+    await tag(image.reference, `${name}:1`);
+    await tag(image.reference, `${name}:2`);
     const output = await tsboxOk(["push", "-a", name], { home });
     expect(output.match(/^The push refers/gm)?.length).toBe(1);
     expect(output.match(/^[12]: digest: /gm)).toEqual(["1: digest: ", "2: digest: "]);
@@ -149,7 +139,7 @@ describe("push", () => {
     const other = await startRegistry();
     const name = `${other.host}/multi/app:all`;
     await tsboxOk(["pull", "-q", "--platform", "linux/arm64", index.reference], { home });
-    tag(index.reference, name);
+    await tag(index.reference, name);
     const single = await tsboxOk(["push", name], { home });
     expect(single).toContain(`all: digest: ${two.manifest.digest} size: ${two.manifest.size}\n`);
     expect(single).toContain("only the available single-platform image was pushed");
@@ -182,7 +172,7 @@ describe("push", () => {
         images.map((one) => one.id === image.config.digest ? { ...one, digests: [] } : one),
     );
     const name = `${registry.host}/squeezed/app:1`;
-    tag(image.reference, name);
+    await tag(image.reference, name);
     const first = await tsboxOk(["push", name], { home });
     const manifest = JSON.parse(await manifestOf(registry, "squeezed/app", "1"));
     expect(manifest.config.digest).toBe(image.config.digest);
@@ -208,6 +198,32 @@ describe("push", () => {
     fresh.remove();
   });
 
+  test("keeps the digest of an image of which other images brought layers in another form", async () => {
+    const shared = layersOf("forms");
+    const first = await pushImage(registry, "forms/gzip", { layers: shared });
+    const second = await pushImage(registry, "forms/plain", {
+      layers: [...shared, [{ path: "c", content: "c" }]],
+      compression: "none",
+    });
+    await tsboxOk(["pull", "-q", first.reference], { home });
+    // Its lower layers are not fetched again: the store has them, as gzip.
+    await tsboxOk(["pull", "-q", second.reference], { home });
+    const name = `${registry.host}/forms/copy:1`;
+    await tag(second.reference, name);
+    expect(await tsboxOk(["push", name], { home })).toContain(second.manifest.digest);
+    expect(await manifestOf(registry, "forms/copy", "1")).toBe(
+      await manifestOf(registry, "forms/plain", "latest"),
+    );
+    // A registry that has never seen them gets the form that is here; the image is the same.
+    const other = await startRegistry();
+    const elsewhere = `${other.host}/forms/copy:1`;
+    await tag(second.reference, elsewhere);
+    await tsboxOk(["push", elsewhere], { home });
+    const manifest = JSON.parse(await manifestOf(other, "forms/copy", "1"));
+    expect(manifest.config.digest).toBe(second.config.digest);
+    await other.stop();
+  });
+
   test("reaches a registry with TLS of a private authority and a password, and only with it", async () => {
     const keys = `${home.path}/keys`;
     mkdirSync(keys);
@@ -223,7 +239,7 @@ describe("push", () => {
     const image = await pushImage(registry, "team/secret", { layers: layersOf("secret") });
     await tsboxOk(["pull", "-q", image.reference], { home });
     const name = `${secure.host}/team/secret:1`;
-    tag(image.reference, name);
+    await tag(image.reference, name);
     const denied = await tsbox(["push", name], { home });
     expect(denied.status).toBe(1);
     expect(denied.stderr).toContain(`push access denied for ${secure.host}/team/secret`);
@@ -251,7 +267,7 @@ describe("push", () => {
     );
     // A bit of a blob flips; the last part of it is never sent.
     const name = `${registry.host}/changed/app:1`;
-    tag(image.reference, name);
+    await tag(image.reference, name);
     const [, , top] = image.layers;
     const path = `${home.dataRoot}/blobs/sha256/${top?.digest.slice(7)}`;
     const bytes = readFileSync(path);
@@ -275,7 +291,7 @@ describe("push", () => {
     const image = await pushImage(registry, "team/bars", { layers: layersOf("bars") });
     await tsboxOk(["pull", "-q", image.reference], { home });
     const name = `${other.host}/bars:1`;
-    tag(image.reference, name);
+    await tag(image.reference, name);
     const session = tsboxOnTerminal(["push", name], { home });
     expect(await session.exited).toBe(0);
     expect(session.output()).toMatch(/: Pushing \[=+>? *\] +\S+\/\S+/);

@@ -16,25 +16,23 @@ const YIELD_EVERY = 32 * 1024 * 1024;
 export class BlobFile implements BlobSource {
   readonly digest: Digest;
   readonly size: number;
-  readonly #fd: number;
+  readonly #dataRoot: string;
+  /** Opened with the first reading: what the registry has need not be here. */
+  #fd: number | undefined;
   #closed = false;
   /** How far an earlier reading has come: the next chunk goes on there. */
   #mark: { position: number; hasher: DigestHasher };
 
-  /** @throws TsboxError "not-found" or "corrupt" when it is not there or has another size */
   constructor(dataRoot: string, { digest, size }: Pick<Descriptor, "digest" | "size">) {
     this.digest = digest;
     this.size = size;
+    this.#dataRoot = dataRoot;
     this.#mark = { position: 0, hasher: new DigestHasher(digestAlgorithm(digest)) };
-    this.#fd = openBlob(dataRoot, digest);
-    if (fstatSync(this.#fd).size === size) return;
-    this.close();
-    throw changedBlob(digest);
   }
 
   /**
    * The last byte of the blob is given away only when all of them hash to its digest.
-   * @throws TsboxError "corrupt" naming the blob
+   * @throws TsboxError "corrupt" or "not-found" naming the blob
    */
   async *read(start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
     const hasher = await this.#hashed(start);
@@ -50,7 +48,7 @@ export class BlobFile implements BlobSource {
 
   /** Ends all reading; may be called again. */
   close(): void {
-    if (!this.#closed) closeSync(this.#fd);
+    if (!this.#closed && this.#fd !== undefined) closeSync(this.#fd);
     this.#closed = true;
   }
 
@@ -73,19 +71,24 @@ export class BlobFile implements BlobSource {
     // A connection may ask once more when the upload is over, and the descriptor be someone else's.
     if (this.#closed) throw new TsboxError("cancelled", `The blob ${this.digest} is closed`);
     const buffer = new Uint8Array(Math.min(PIECE, end - at));
+    this.#fd ??= openBlob(this.#dataRoot, this);
     const count = readAt(this.#fd, buffer, at);
     if (count === 0) throw changedBlob(this.digest);
     return buffer.subarray(0, count);
   }
 }
 
-function openBlob(dataRoot: string, digest: Digest): number {
+function openBlob(dataRoot: string, { digest, size }: BlobSource): number {
+  let fd: number;
   try {
-    return openSync(blobPath(dataRoot, digest), "r");
+    fd = openSync(blobPath(dataRoot, digest), "r");
   } catch (cause) {
     throw new TsboxError("not-found", `Cannot read the blob ${digest}: ${messageOf(cause)}`, {
       cause,
       hint: "pull or load the image again",
     });
   }
+  if (fstatSync(fd).size === size) return fd;
+  closeSync(fd);
+  throw changedBlob(digest);
 }

@@ -7,7 +7,7 @@ import { formatPlatform, parsePlatform, platformFits } from "../../oci/platform.
 import { parseReference, type Reference } from "../../oci/reference.ts";
 import { hasBlob } from "../../storage/content_store.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
-import { readDocument } from "../archive/stored_contents.ts";
+import { readDocument, type StoredContents } from "../archive/stored_contents.ts";
 
 /** A manifest or index as it is stored. */
 export interface Document {
@@ -56,6 +56,18 @@ export function planPush(
   if (whole.length < images.length) return { ...single, incomplete: indexDigest };
   const descriptor = { mediaType: index.mediaType, digest: indexDigest, size: bytes.length };
   return { top: { descriptor, bytes }, images: whole };
+}
+
+/** The image as its own manifest has it, whether its layers are there or not; undefined without a manifest. */
+export function ownContents(dataRoot: string, image: StoredImage): StoredContents | undefined {
+  const { manifestDigest: digest } = image;
+  if (!isDigest(digest) || !hasBlob(dataRoot, digest)) return undefined;
+  const bytes = readDocument(dataRoot, digest);
+  const parsed = parseManifest(bytes, "");
+  if (parsed.kind === "index") return undefined;
+  const { mediaType, config, layers } = parsed;
+  const descriptor = { mediaType, digest, size: bytes.length };
+  return { image, manifest: { descriptor, bytes }, config, layers };
 }
 
 /** The image of an index's entry, when the store has every byte of it. */
