@@ -69,6 +69,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/images.ts").then((module) => module.command),
   },
   {
+    paths: ["container prune"],
+    summary: "Remove all stopped containers",
+    load: () => import("./commands/container_prune.ts").then((module) => module.command),
+  },
+  {
+    paths: ["system df"],
+    summary: "Show tsbox disk usage",
+    load: () => import("./commands/system_df.ts").then((module) => module.command),
+  },
+  {
+    paths: ["system prune"],
+    summary: "Remove unused data",
+    load: () => import("./commands/system_prune.ts").then((module) => module.command),
+  },
+  {
     paths: ["tag", "image tag"],
     summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
     load: () => import("./commands/tag.ts").then((module) => module.command),

@@ -18,6 +18,8 @@ export type WorkerJob =
   | { kind: "discard"; dataRoot: string }
   /** Composes layers, base last, into a new plain directory. Results in a CopySummary. */
   | { kind: "copy"; layers: readonly string[]; target: string }
+  /** Bytes of the files below each of some directories, absolute paths. Results in a list of numbers. */
+  | { kind: "sizes"; paths: readonly string[] }
   /** Writes what shows through of layers as an archive to the worker's file. Results in an ExportSummary. */
   | ({ kind: "export" } & ExportJob)
   /** Gives empty volumes what the image has at their places. Results in the paths it could not read. */

@@ -49,6 +49,10 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
       const { copyTree } = await import("../storage/copy_tree.ts");
       return copyTree(job.layers, job.target);
     }
+    case "sizes": {
+      const { treeSize } = await import("../storage/tree_size.ts");
+      return job.paths.map(treeSize);
+    }
     case "export": {
       const { exportTree } = await import("../storage/export_tree.ts");
       const { WORKER_FILE } = await import("../rootless/worker.ts");

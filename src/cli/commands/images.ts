@@ -11,7 +11,8 @@ import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
 
-const NONE = "<none>";
+/** Docker's word for a name that is not there. */
+export const NONE = "<none>";
 
 const HEADERS = {
   Containers: "CONTAINERS",
@@ -135,12 +136,14 @@ function digestsOf(image: ImageSummary, repository: string): string[] {
     .map((text) => text.slice(repository.length + 1));
 }
 
-function splitLast(text: string, separator: string): [string, string] {
+/** In two, at the last separator. */
+export function splitLast(text: string, separator: string): [string, string] {
   const at = text.lastIndexOf(separator);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function imageRow(
+/** What templates see of an image by one of its names. */
+export function imageRow(
   image: ImageSummary,
   { repository, tag, digest }: { repository: string; tag: string; digest: string },
   full: boolean,

@@ -93,7 +93,8 @@ function lastCount({ flags }: ParsedLine): number | undefined {
   return Number(text) > 0 ? Number(text) : undefined;
 }
 
-function containerRow(container: ContainerSummary, full: boolean): Row {
+/** What templates see of a container. */
+export function containerRow(container: ContainerSummary, full: boolean): Row {
   const created = new Date(container.Created * 1000).toISOString();
   const { Labels: labels } = container;
   const image = container.Image.startsWith("sha256:")
