@@ -1,25 +1,33 @@
 import { closeFile } from "../ffi/quick_files.ts";
-import { ownIdMap } from "../rootless/subids.ts";
-import { openUserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import type { EngineContext } from "./context.ts";
-import { ensureRuntimeDir } from "./runtime_dir.ts";
+import { ownNamespace } from "./own_namespace.ts";
 
-/** Bytes of the files below directories, which may be those of the containers' other users; absolute paths. */
+/**
+ * Bytes of the files below each of some directories, absolute paths; 0 for what is not there. A worker looks:
+ * they may be those of the containers' other users. Throws TsboxError.
+ */
+export async function treeSizes(
+  paths: readonly string[],
+  context: EngineContext,
+  self: SelfCommand,
+): Promise<number[]> {
+  if (paths.length === 0) return [];
+  const { startJob } = await import("./worker.ts");
+  const userns = ownNamespace(context)();
+  try {
+    const result = await startJob({ kind: "sizes", paths }, userns, self).result;
+    return Array.isArray(result) ? result.map(Number) : [];
+  } finally {
+    closeFile(userns.fd);
+  }
+}
+
+/** {@link treeSizes}, all of them together. */
 export async function measureTrees(
   paths: readonly string[],
   context: EngineContext,
   self: SelfCommand,
 ): Promise<number> {
-  if (paths.length === 0) return 0;
-  const { uid, gid, env, runtimeDir } = context;
-  ensureRuntimeDir(runtimeDir, uid);
-  const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
-  const { startJob } = await import("./worker.ts");
-  const userns = openUserNamespace(map, runtimeDir);
-  try {
-    return Number(await startJob({ kind: "measure", paths }, userns, self).result);
-  } finally {
-    closeFile(userns.fd);
-  }
+  return (await treeSizes(paths, context, self)).reduce((sum, size) => sum + size, 0);
 }

@@ -45,7 +45,7 @@ function isEnded(container: StoredContainer): boolean {
 /** False for one that somebody else removes or starts just now. */
 async function isRemoved(context: EngineContext, self: SelfCommand, id: string): Promise<boolean> {
   try {
-    await removeContainer(context, self, id, { force: false });
+    await removeContainer(context, self, id, { force: false, volumes: false });
     return true;
   } catch (thrown) {
     if (!(thrown instanceof TsboxError)) throw thrown;

@@ -23,9 +23,7 @@ export type WorkerJob =
   /** Writes what shows through of layers as an archive to the worker's file. Results in an ExportSummary. */
   | ({ kind: "export" } & ExportJob)
   /** Gives empty volumes what the image has at their places. Results in the paths it could not read. */
-  | ({ kind: "fill" } & FillJob)
-  /** Bytes of the files below directories, absolute paths. Results in their sum. */
-  | { kind: "measure"; paths: readonly string[] };
+  | ({ kind: "fill" } & FillJob);
 
 /** A line of JSON on the worker's standard output, the last one about a job. */
 export type WorkerAnswer =

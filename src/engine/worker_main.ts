@@ -62,10 +62,6 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
       const { fillVolumes } = await import("../storage/fill_volume.ts");
       return fillVolumes(job);
     }
-    case "measure": {
-      const { treeSize } = await import("../storage/tree_size.ts");
-      return job.paths.reduce((sum, path) => sum + treeSize(path), 0);
-    }
   }
 }
 

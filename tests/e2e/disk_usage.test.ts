@@ -81,6 +81,33 @@ test("the sizes of images and containers are those of their files", async () => 
   await ok("rmi", reference);
 });
 
+test("volumes count by their files, and system prune --volumes takes unused anonymous ones", async () => {
+  const script = "head -c 4000 /dev/zero > /v/a; head -c 1000 /dev/zero > /named/b";
+  const mounts = ["-v", "/v", "-v", "named:/named"];
+  await ok("run", "--network", "none", "--name", "user", ...mounts, box.image, "sh", "-c", script);
+  expect((await rows())["Local Volumes"]).toMatchObject({
+    TotalCount: "2",
+    Active: "2",
+    Size: "5kB",
+    Reclaimable: "0B (0%)",
+  });
+  expect(await ok("system", "df", "-v")).toMatch(
+    /VOLUME NAME +LINKS +SIZE\n(.+\n)?named +1 +1kB\n/,
+  );
+  const refused = await tsbox(["system", "prune", "--volumes", "--filter", "until=1h"], {
+    home: box.home,
+  });
+  expect([refused.status, refused.stderr]).toEqual([
+    1,
+    'tsbox: The "until" filter is not supported with "--volumes"\n',
+  ]);
+  expect(await ok("system", "prune", "--volumes", "-f")).toMatch(
+    /^Deleted Containers:\n.+\n\nDeleted Volumes:\n[0-9a-f]{64}\n\nTotal reclaimed space: 4kB\n$/,
+  );
+  expect((await rows())["Local Volumes"]).toMatchObject({ TotalCount: "1", Active: "0" });
+  await ok("volume", "rm", "named");
+});
+
 test("prune asks, and takes nothing unless the answer is yes", async () => {
   await stay("ended", "true");
   const prune = (stdin: string, ...words: string[]): Promise<CliResult> =>

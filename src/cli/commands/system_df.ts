@@ -52,6 +52,12 @@ const CONTAINERS: ListLayout = {
   quiet: "",
 };
 
+const VOLUMES: ListLayout = {
+  headers: { Links: "LINKS", Name: "VOLUME NAME", Size: "SIZE" },
+  columns: "{{.Name}}\t{{.Links}}\t{{.Size}}",
+  quiet: "",
+};
+
 /** `tsbox system df`. */
 export const command: Command = {
   grammar: {
@@ -78,20 +84,28 @@ function summaryText(usage: DiskUsage, format: string): string {
   return formatRows(summaryRows(usage), SUMMARY, { quiet: false, format });
 }
 
-function summaryRows({ LayersSize, reclaimable, Images, Containers }: DiskUsage): Row[] {
-  const running = Containers.filter(({ State }) => State === "running");
-  const sum = (some: typeof Containers) => some.reduce((total, { SizeRw }) => total + SizeRw, 0);
-  const written = sum(Containers);
+function summaryRows({ LayersSize, reclaimable, Images, Containers, Volumes }: DiskUsage): Row[] {
   const inUse = Images.filter((image) => image.Containers > 0).length;
+  const containers = Containers.map((c) => ({ size: c.SizeRw, used: c.State === "running" }));
+  const volumes = Volumes.map(({ UsageData: { Size, RefCount } }) => ({
+    size: Size,
+    used: RefCount > 0,
+  }));
   return [
     row("Images", [Images.length, inUse], LayersSize, share(reclaimable, LayersSize)),
-    row(
-      "Containers",
-      [Containers.length, running.length],
-      written,
-      share(written - sum(running), written),
-    ),
+    rowOf("Containers", containers),
+    rowOf("Local Volumes", volumes),
+    // What a build leaves is images and their layers.
+    row("Build Cache", [0, 0], 0, "0B"),
   ];
+}
+
+/** Of things that share nothing: what is not used can be reclaimed. */
+function rowOf(type: string, things: readonly { size: number; used: boolean }[]): Row {
+  const sum = (some: typeof things) => some.reduce((total, { size }) => total + size, 0);
+  const used = things.filter((thing) => thing.used);
+  const [total, active] = [sum(things), sum(used)];
+  return row(type, [things.length, used.length], total, share(total - active, total));
 }
 
 function row(
@@ -115,7 +129,7 @@ function share(part: number, whole: number): string {
   return whole > 0 ? `${size} (${Math.floor((part * 100) / whole)}%)` : size;
 }
 
-function detailsText({ Images, Containers }: DiskUsage, format: string): string {
+function detailsText({ Images, Containers, Volumes }: DiskUsage, format: string): string {
   const full = format !== "" && format !== "table";
   const images = Images.map((image) => {
     const [first] = image.RepoTags;
@@ -126,10 +140,21 @@ function detailsText({ Images, Containers }: DiskUsage, format: string): string 
     ...containerRow(c, full),
     Size: humanSize(c.SizeRw),
   }));
+  const volumes = Volumes.map(({ Name, Mountpoint, UsageData: { Size, RefCount } }) => ({
+    Links: String(RefCount),
+    Mountpoint,
+    Name,
+    Size: humanSize(Size, 4),
+  }));
   if (full) {
     const source = format === "json" ? "{{json .}}" : format;
-    return compileTemplate(source)({ Images: images, Containers: containers }) + "\n";
+    const all = { Images: images, Containers: containers, Volumes: volumes, BuildCache: [] };
+    return compileTemplate(source)(all) + "\n";
   }
-  return "Images space usage:\n\n" + formatRows(images, IMAGES, { quiet: false }) +
-    "\nContainers space usage:\n\n" + formatRows(containers, CONTAINERS, { quiet: false });
+  const section = (title: string, rows: readonly Row[], layout: ListLayout) =>
+    `${title}:\n\n${formatRows(rows, layout, { quiet: false })}\n`;
+  return section("Images space usage", images, IMAGES) +
+    section("Containers space usage", containers, CONTAINERS) +
+    section("Local Volumes space usage", volumes, VOLUMES) +
+    "Build cache usage: 0B\n";
 }
