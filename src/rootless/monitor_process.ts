@@ -10,6 +10,9 @@ import type { SelfCommand } from "./worker.ts";
 /** Above all descriptors that we have in practice, while they are put in their places. */
 const PARKED = 1000;
 
+/** Bun looks at its heap every second, else: a process that waits for days shall not wake up for that. */
+const QUIET = { BUN_GC_TIMER_DISABLE: "1" };
+
 /**
  * Starts the executable in another role, in a session of its own, with nothing on its standard descriptors and the
  * given ones from 3 on. It does not end with us.
@@ -35,7 +38,7 @@ export function startDetached(
   opDefaultSignals(program);
   // What a worker's arguments end with is its role.
   const args = ["tsbox", ...self.args.slice(0, -1), role];
-  const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const words = Object.entries({ ...env, ...QUIET }).map(([name, value]) => `${name}=${value}`);
   program.op(`execute ${self.path}`, "execve", [
     arena.text(self.path),
     arena.vector(args),

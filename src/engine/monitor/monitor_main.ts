@@ -33,6 +33,8 @@ import { MONITOR_FD, type MonitorRequest } from "./request.ts";
 import { StatusPipe } from "./status_pipe.ts";
 import { Stopper } from "./stopper.ts";
 
+/** Milliseconds after which a life is not going to end at once. */
+const SETTLED = 1000;
 /** Seconds that the starter has to attach. */
 const ATTACH_TIME = 10;
 /** Milliseconds that a look at a container may take. */
@@ -80,6 +82,7 @@ class Monitor {
   readonly #status: StatusPipe;
   readonly #stopper = new Stopper();
   #hub: Hub | undefined;
+  #sleep: NodeJS.Timeout | undefined;
   #log: ContainerLog | undefined;
 
   constructor(request: MonitorRequest, env: EngineContext["env"], status: StatusPipe) {
@@ -214,6 +217,7 @@ class Monitor {
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal);
         this.#status.started(container.id);
+        this.#goToSleep();
       },
     });
     const progress: Progress = {};
@@ -233,6 +237,15 @@ class Monitor {
       preparation?.giveUp();
       this.#stopper.unwatch();
     }
+  }
+
+  /** Once the start is over there is little to do for a long time. */
+  #goToSleep(): void {
+    clearTimeout(this.#sleep);
+    this.#sleep = setTimeout(() => {
+      void import("../../ffi/idle_memory.ts").then(({ releaseMemory }) => releaseMemory());
+    }, SETTLED);
+    this.#sleep.unref();
   }
 
   async #discard(container: NewContainer): Promise<void> {
