@@ -1,6 +1,7 @@
 /** Large deletions: the command returns at once, and what it promised is done whoever is killed. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { lockFile } from "../../src/storage/lock.ts";
 import {
   type BusyboxContainers,
   busyboxContainers,
@@ -10,7 +11,7 @@ import {
 import { tsboxOk } from "../support/cli.ts";
 import { pushImage } from "../support/images.ts";
 
-const FILES = 4000;
+const FILES = 1600;
 
 let box: BusyboxContainers;
 beforeAll(async () => {
@@ -45,22 +46,32 @@ test("rmi of a large image leaves the deleting to a worker, which ends by itself
   expect(await tsboxOk(["images", "-q"], { home: box.home })).toMatch(/^[0-9a-f]{12}\n$/);
 });
 
-test("a worker that was killed is replaced by the next command", async () => {
-  const reference = await pullLarge("killed");
-  await tsboxOk(["rmi", reference], { home: box.home });
-  const [worker] = workers();
-  expect(worker).toBeGreaterThan(0);
-  process.kill(worker ?? 0, "SIGKILL");
-  await until("it is gone", () => workers().length === 0);
-  expect(trash().length).toBeGreaterThan(0);
+/** A tree that a worker has begun to delete. */
+function halfDeleted(): string {
+  const tree = `${box.home.dataRoot}/tmp/trash-layer-${crypto.randomUUID()}`;
+  mkdirSync(tree);
+  for (let i = 0; i < FILES; i++) writeFileSync(`${tree}/${i}`, "");
+  writeFileSync(`${tree}.lock`, "");
+  return tree;
+}
+
+test("what a killed worker has left is deleted behind the next command", async () => {
+  halfDeleted();
   await tsboxOk(["ps", "-aq"], { home: box.home });
   await until("it is deleted", () => trash().length === 0);
 });
 
+test("what a living worker is deleting is left to it", async () => {
+  const tree = halfDeleted();
+  const lock = lockFile(`${tree}.lock`, "exclusive", { wait: false });
+  await tsboxOk(["ps", "-aq"], { home: box.home });
+  expect(workers()).toEqual([]);
+  expect(readdirSync(tree).length).toBe(FILES);
+  lock?.release();
+});
+
 test("rm of a large container frees its name at once", async () => {
-  const script = `mkdir /m; cd /m; for i in $(seq ${
-    FILES / 4
-  }); do : > $i; done; chown -R nobody /m`;
+  const script = `mkdir /m; cd /m; for i in $(seq ${FILES}); do : > $i; done; chown -R nobody /m`;
   const words = box.words(["--name", "big"], ["sh", "-c", script]).filter((w) => w !== "--rm");
   await tsboxOk(words, { home: box.home });
   expect(await tsboxOk(["rm", "big"], { home: box.home })).toBe("big\n");
