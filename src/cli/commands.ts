@@ -224,6 +224,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/version.ts").then((module) => module.command),
   },
   {
+    paths: ["system check"],
+    summary: "Verify the store, and mend it",
+    load: () => import("./commands/system_check.ts").then((module) => module.command),
+  },
+  {
     paths: ["system service"],
     summary: "Answer Docker's API on a socket",
     load: () => import("./commands/system_service.ts").then((module) => module.command),

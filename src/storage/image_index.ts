@@ -4,7 +4,7 @@
  * Read on the path of every `run`, so one read and one parse; replaced as a whole by rename(2) under a lock.
  */
 import { ERRNO } from "../ffi/errno.ts";
-import { isErrno, readText } from "../ffi/quick_files.ts";
+import { isErrno, readText, readTextIfAny, writeText } from "../ffi/quick_files.ts";
 import { parseReference } from "../oci/reference.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import {
@@ -80,7 +80,7 @@ function decode(path: string, text: string): ImageEntry[] {
   } catch (error) {
     throw new TsboxError("corrupt", `Cannot read "${path}": ${messageOf(error)}`, {
       cause: error,
-      hint: "remove it and pull the images again; their layers are still there",
+      hint: "tsbox system check --repair makes it anew from what is there",
     });
   }
   if (isIndexFile(file)) return file.images;
@@ -108,11 +108,24 @@ export function updateImages(
   const { images, imagesLock } = storePaths(dataRoot);
   withLock(imagesLock, () => {
     const after = change(listEntries(dataRoot));
-    writeImages(dataRoot, after.filter(isWhole));
-    const file: IndexFile = { version: 2, images: after.map(entryOf) };
-    replaceFile(images, `${JSON.stringify(file)}\n`);
-    sweepRecords(dataRoot, after);
+    // Names are nowhere else: should a damaged disk take the index, this is what it is made anew from.
+    const before = readTextIfAny(images);
+    if (before !== undefined) writeText(`${images}.old`, before, 0o600);
+    writeIndex(dataRoot, after);
   });
+}
+
+/** Puts an index in the place of one that cannot be read. What it does is durable when this returns. */
+export function replaceIndex(dataRoot: string, after: readonly (ImageEntry | StoredImage)[]): void {
+  withLock(storePaths(dataRoot).imagesLock, () => writeIndex(dataRoot, after));
+}
+
+/** The caller holds images.lock. */
+function writeIndex(dataRoot: string, after: readonly (ImageEntry | StoredImage)[]): void {
+  writeImages(dataRoot, after.filter(isWhole));
+  const file: IndexFile = { version: 2, images: after.map(entryOf) };
+  replaceFile(storePaths(dataRoot).images, `${JSON.stringify(file)}\n`);
+  sweepRecords(dataRoot, after);
 }
 
 /**

@@ -4,6 +4,7 @@ import { listImages } from "./image_index.ts";
 import { layerHome } from "./layers.ts";
 import { storePaths } from "./layout.ts";
 import { lockFile } from "./lock.ts";
+import { trashPath } from "./trash.ts";
 
 /**
  * Moves those of the layers that no image needs into tmp/; none while a pull or another command that makes images
@@ -12,7 +13,7 @@ import { lockFile } from "./lock.ts";
  */
 export function takeUnusedLayers(dataRoot: string, chainIDs: readonly string[]): string[] {
   if (chainIDs.length === 0) return [];
-  const { layersLock, tmp } = storePaths(dataRoot);
+  const { layersLock } = storePaths(dataRoot);
   const lock = lockFile(layersLock, "exclusive", { wait: false });
   if (lock === undefined) return [];
   try {
@@ -21,7 +22,7 @@ export function takeUnusedLayers(dataRoot: string, chainIDs: readonly string[]):
       .map((chainID) => layerHome(dataRoot, chainID))
       .filter((home) => existsSync(home));
     return homes.map((home) => {
-      const tree = `${tmp}/layer-${crypto.randomUUID()}`;
+      const tree = trashPath(dataRoot, `layer-${crypto.randomUUID()}`);
       renameSync(home, tree);
       return tree;
     });

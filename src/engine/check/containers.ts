@@ -1,0 +1,72 @@
+/** Containers and their names. */
+import { readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { tryLock } from "../../storage/container_lock.ts";
+import {
+  isAbandoned,
+  isAbandonedDirectory,
+  scanContainers,
+  type StoredContainer,
+} from "../../storage/containers.ts";
+import { storePaths } from "../../storage/layout.ts";
+import { type Problem, short } from "./problem.ts";
+
+/** @param sweep deletes what run processes left that were killed */
+export function checkContainers(dataRoot: string, sweep: () => Promise<void>): Problem[] {
+  const { containers, unrecorded } = scanContainers(dataRoot);
+  const abandoned = containers.filter(isAbandoned).map(({ record }) => record.id);
+  const torn = unrecorded.filter(isAbandonedDirectory).map((path) => path.slice(-64));
+  const left = [...abandoned, ...torn].map((id) => ({
+    what: `container ${short(id)}: left behind by a run that was killed`,
+    remedy: "deletes it",
+    mend: sweep,
+  }));
+  const kept = containers.filter((container) => !isAbandoned(container) && !container.owned);
+  return [
+    ...left,
+    ...kept.flatMap((container) => withoutName(dataRoot, container)),
+    ...danglingNames(dataRoot),
+  ];
+}
+
+/** Whose name is not its own; a container that is being made or deleted is locked. */
+function withoutName(dataRoot: string, { record, directory }: StoredContainer): Problem[] {
+  const { id, name } = record;
+  const path = `${storePaths(dataRoot).names}/${name}`;
+  if (linkOf(path) === id) return [];
+  const lock = tryLock(directory, "exclusive");
+  if (lock === undefined) return [];
+  lock.release();
+  if (linkOf(path) === id) return [];
+  return linkOf(path) === undefined
+    ? [{
+      what: `container ${short(id)}: its name "${name}" leads nowhere`,
+      remedy: "gives it its name back",
+      mend: () => symlinkSync(id, path),
+    }]
+    : [{
+      what: `container ${short(id)}: its name "${name}" is another one's`,
+      remedy: `use its id, or delete it with: tsbox rm ${short(id)}`,
+    }];
+}
+
+function danglingNames(dataRoot: string): Problem[] {
+  const { names } = storePaths(dataRoot);
+  // In this order: who makes a container makes the directory before the name.
+  const links = readdirSync(names).map((name) => ({ name, id: linkOf(`${names}/${name}`) }));
+  const ids = new Set(readdirSync(storePaths(dataRoot).containers));
+  return links.filter(({ id }) => id !== undefined && !ids.has(id)).map(({ name, id }) => ({
+    what: `name "${name}": its container ${short(id ?? "")} is not there`,
+    remedy: "frees the name",
+    mend: () => {
+      if (linkOf(`${names}/${name}`) === id) rmSync(`${names}/${name}`, { force: true });
+    },
+  }));
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+/** `system check`: whether the store keeps its promises (docs/store.md), and making it do so again. */
+import { messageOf } from "../errors.ts";
+import type { SelfCommand } from "../rootless/worker.ts";
+import { openStore } from "../storage/layout.ts";
+import { lockFileSoon } from "../storage/lock.ts";
+import { checkBlobs } from "./check/blobs.ts";
+import { checkContainers } from "./check/containers.ts";
+import { imagesInBlobs } from "./check/documents.ts";
+import { checkImages } from "./check/images.ts";
+import { checkIndex } from "./check/index_file.ts";
+import { checkLeftovers } from "./check/leftovers.ts";
+import type { Problem } from "./check/problem.ts";
+import { unpackerOf } from "./check/unpacker.ts";
+import type { EngineContext } from "./context.ts";
+import { discardTrees } from "./discard_trees.ts";
+import { ownNamespace } from "./own_namespace.ts";
+import { unpackLimits } from "./pull/limits.ts";
+import { sweepContainers } from "./sweep_containers.ts";
+
+/** A problem as it is reported. */
+export interface Finding {
+  what: string;
+  remedy: string;
+  state: "found" | "mended" | "failed";
+  /** Why it could not be mended. */
+  reason?: string;
+}
+
+/** Mending one thing can show the next: a lost index hides its images. */
+const MAX_ROUNDS = 4;
+
+/**
+ * Looks at everything in the store; with `repair` under the exclusive layers.lock, so that nobody pulls or
+ * removes images meanwhile. What is complete is never deleted.
+ * @throws TsboxError "unsupported" when a newer tsbox wrote the store, "cancelled"
+ */
+export async function checkStore(
+  context: EngineContext,
+  self: SelfCommand,
+  { repair, signal }: { repair: boolean; signal: AbortSignal },
+): Promise<Finding[]> {
+  const { layersLock } = openStore(context.dataRoot);
+  const lock = await lockFileSoon(layersLock, repair ? "exclusive" : "shared", { signal });
+  try {
+    const findings: Finding[] = [];
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const problems = await problemsOf(context, self, signal);
+      const mendable = problems.filter(({ mend }) => mend !== undefined);
+      if (!repair || mendable.length === 0 || round === MAX_ROUNDS - 1) {
+        return [...findings, ...problems.map((problem) => finding(problem, "found"))];
+      }
+      for (const problem of mendable) findings.push(await mended(problem));
+      if (findings.some(({ state }) => state === "failed")) return findings;
+    }
+    return findings;
+  } finally {
+    lock.release();
+  }
+}
+
+function finding({ what, remedy }: Problem, state: Finding["state"]): Finding {
+  return { what, remedy, state };
+}
+
+async function mended(problem: Problem): Promise<Finding> {
+  try {
+    await problem.mend?.();
+    return finding(problem, "mended");
+  } catch (error) {
+    return { ...finding(problem, "failed"), reason: messageOf(error) };
+  }
+}
+
+async function problemsOf(
+  context: EngineContext,
+  self: SelfCommand,
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  const { dataRoot } = context;
+  const discard = (paths: string[]) => discardTrees(paths, context, self);
+  const { problems: blobs, good } = await checkBlobs(dataRoot, signal);
+  const inBlobs = imagesInBlobs(dataRoot, good);
+  const index = checkIndex(dataRoot, () => inBlobs);
+  const userns = ownNamespace(context);
+  const unpack = unpackerOf({ dataRoot, userns, self, limits: unpackLimits(context), signal });
+  const images = index.length > 0 ? [] : checkImages({ dataRoot, good, inBlobs, unpack });
+  return [
+    ...index,
+    ...images,
+    ...blobs,
+    ...checkContainers(dataRoot, () => sweepContainers(context, self)),
+    ...checkLeftovers(dataRoot, discard),
+  ];
+}

@@ -1,0 +1,153 @@
+/** `system check`: finds what is damaged, and mends it without losing a complete image. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
+import { tsbox, tsboxOk } from "../support/cli.ts";
+
+let box: BusyboxContainers;
+let store: string;
+beforeAll(async () => {
+  box = await busyboxContainers({ layers: [[{ path: "upper", content: "second layer\n" }]] });
+  store = box.home.dataRoot;
+});
+afterAll(() => box.stop());
+
+const check = (...flags: string[]) => tsbox(["system", "check", ...flags], { home: box.home });
+
+interface Report {
+  Problems: { Problem: string; Repair: string; State: string }[];
+}
+
+/** Damages, sees it found, mended and gone; then the image runs under its name. */
+async function mends(damage: () => void, problem: RegExp): Promise<void> {
+  damage();
+  const found = await check();
+  expect(found.stdout).toMatch(problem);
+  expect(found).toMatchObject({ status: 1, stderr: "" });
+  expect((await check()).stdout).toBe(found.stdout);
+  const mended = await check("--repair");
+  expect(mended.stdout).toMatch(/^mended: [^]*\d+ problems? mended\n$/);
+  expect(mended).toMatchObject({ status: 0, stderr: "" });
+  expect(await check()).toMatchObject({ status: 0, stdout: "No problems found\n", stderr: "" });
+  expect(await box.sh(["--pull", "never"], "cat /upper")).toBe("second layer\n");
+  expect(readdirSync(`${store}/tmp`)).toEqual([]);
+}
+
+/** Paths of the layers' blobs; the large one first. */
+function layerBlobs(): string[] {
+  const [record = ""] = readdirSync(`${store}/images`);
+  const { layers } = JSON.parse(readFileSync(`${store}/images/${record}`, "utf8"));
+  return layers.map(({ digest }: { digest: string }) => `${store}/blobs/sha256/${digest.slice(7)}`);
+}
+
+function flipBit(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 4;
+  writeFileSync(path, bytes);
+}
+
+test("a store in order has no problems, and JSON says so", async () => {
+  expect(await check()).toMatchObject({ status: 0, stdout: "No problems found\n" });
+  const { stdout, status } = await check("--format", "json");
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({ Problems: [] });
+});
+
+test("a layer that is not there is unpacked anew", async () => {
+  const [first = ""] = readdirSync(`${store}/layers`);
+  await mends(() => {
+    renameSync(`${store}/layers/${first}`, `${store}/tmp/trash-${first}`);
+  }, /^image [0-9a-f]{12} \(127.*latest\): layer [0-9a-f]{12} missing.* \(repair: unpacks/);
+});
+
+test("a layer without its record is unpacked anew", async () => {
+  const [first = ""] = readdirSync(`${store}/layers`);
+  await mends(
+    () => rmSync(`${store}/layers/${first}/layer.json`),
+    /layer [0-9a-f]{12} missing, or not what the record says/,
+  );
+});
+
+test("a torn index is made anew, with its names", async () => {
+  // The index before the last is kept: tag and untag, so that it has the name.
+  await tsboxOk(["tag", box.image, "other"], { home: box.home });
+  await tsboxOk(["rmi", "other"], { home: box.home });
+  await mends(() => truncateSync(`${store}/images.json`, 100), /^image index: images.json/);
+});
+
+test("an image's lost record is made anew", async () => {
+  const [record = ""] = readdirSync(`${store}/images`);
+  await mends(() => rmSync(`${store}/images/${record}`), /its record is missing/);
+});
+
+test("names, locks and half-made things of the dead go", async () => {
+  await mends(() => {
+    symlinkSync("a".repeat(64), `${store}/names/ghost`);
+    mkdirSync(`${store}/containers/${"b".repeat(64)}`);
+    mkdirSync(`${store}/tmp/layer-1/diff`, { recursive: true });
+    mkdirSync(`${store}/layers/torn`);
+    for (
+      const path of ["tmp/layer-1.lock", "tmp/x.lock", "blobs/partial/y.lock", "images.json.new"]
+    ) writeFileSync(`${store}/${path}`, "");
+    writeFileSync(`${store}/blobs/partial/sha256-${"c".repeat(64)}.4194304`, "");
+  }, /name "ghost": its container aaaaaaaaaaaa is not there \(repair: frees the name\)/);
+  expect(readdirSync(`${store}/names`)).toEqual([]);
+  expect(readdirSync(`${store}/blobs/partial`)).toEqual([]);
+});
+
+test("a container keeps its name, or gets it back", async () => {
+  await tsboxOk(box.words(["--name", "kept"], ["true"]).filter((word) => word !== "--rm"), {
+    home: box.home,
+  });
+  await mends(() => rmSync(`${store}/names/kept`), /its name "kept" leads nowhere/);
+  expect(await tsboxOk(["rm", "kept"], { home: box.home })).toBe("kept\n");
+});
+
+test("an index of a newer tsbox is refused by every command, and stays as it is", async () => {
+  const path = `${store}/images.json`;
+  const before = readFileSync(path, "utf8");
+  const newer = JSON.stringify({ version: 99, images: {} });
+  writeFileSync(path, newer);
+  for (
+    const words of [["system", "check", "--repair"], ["images"], ["rmi", box.image], [
+      "pull",
+      box.image,
+    ]]
+  ) {
+    const { status, stderr } = await tsbox(words, { home: box.home });
+    expect(status).toBe(1);
+    expect(stderr).toContain("another version of tsbox wrote it; use that version");
+  }
+  expect(readFileSync(path, "utf8")).toBe(newer);
+  writeFileSync(path, before);
+  expect(await check()).toMatchObject({ status: 0 });
+});
+
+test.each([["flipped", flipBit], ["cut", (path: string) => truncateSync(path, 20)]] as const)(
+  "a layer's blob that was %s is deleted, and the image still runs",
+  async (_, damage) => {
+    const path = layerBlobs()[_ === "cut" ? 0 : 1] ?? "";
+    await mends(() => damage(path), /^blob sha256:[0-9a-f]{64}: its bytes are others/m);
+  },
+);
+
+test("a layer that is lost with its blob takes the image along, and says so", async () => {
+  for (const name of readdirSync(`${store}/layers`)) {
+    renameSync(`${store}/layers/${name}`, `${store}/tmp/trash-${name}`);
+  }
+  const report: Report = JSON.parse((await check("--format", "json")).stdout);
+  expect(report.Problems[0]?.Repair).toBe("takes the image out of the index; pull it again");
+  expect((await check("--repair")).status).toBe(0);
+  expect(await tsboxOk(["images", "-q"], { home: box.home })).toBe("");
+  await tsboxOk(["pull", "-q", box.image], { home: box.home });
+  expect(await box.sh(["--pull", "never"], "cat /upper")).toBe("second layer\n");
+});
