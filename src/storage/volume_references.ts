@@ -2,10 +2,9 @@
  * Which containers use which volumes: a file in the directory of each container that has any, written
  * before the volumes are counted on. It goes with the container, so no reference outlives its holder.
  */
-import { exists, readTextIfAny, rename, writeText } from "../ffi/quick_files.ts";
 import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
-import { isErrno } from "../ffi/quick_files.ts";
+import { exists, isErrno, readTextIfAny, rename, writeText } from "../ffi/quick_files.ts";
 import { storePaths } from "./layout.ts";
 import { detachVolume, withVolumes } from "./volumes.ts";
 
@@ -60,7 +59,7 @@ export function volumeUsers(dataRoot: string): Map<string, string[]> {
 
 function containerIds(dataRoot: string): string[] {
   try {
-    return listDirectory(storePaths(dataRoot).containers).map(({ name }) => name);
+    return listDirectory(storePaths(dataRoot).containers).map(({ name }) => name).sort();
   } catch (thrown) {
     if (isErrno(thrown, ERRNO.ENOENT)) return [];
     throw thrown;
