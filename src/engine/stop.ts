@@ -77,6 +77,10 @@ export async function killContainer(
     const ends = number === SIGKILL || number === parseSignal(record.stopSignal || "TERM");
     if (ends) await askStopped(directory);
     process.signal(number);
+    if (number !== SIGKILL) return;
+    // As with docker, what comes next finds a container that has ended.
+    process.waitEnd(Infinity);
+    waitUnlocked(directory);
   } finally {
     process.close();
   }
