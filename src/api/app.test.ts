@@ -64,8 +64,8 @@ test("what Docker has and tsbox has not is refused by name", async () => {
   const requests: [string, string][] = [
     ["POST /v1.47/containers/create?name=a", "POST /containers/create"],
     ["POST /containers/abc/start", "POST /containers/{id}/start"],
-    ["POST /images/a/b/c/tag", "POST /images/{name...}/tag"],
-    ["GET /images/a/b/history", "GET /images/{name...}/history"],
+    ["POST /images/a/b/push", "POST /images/{name...}/push"],
+    ["GET /images/a/b/get", "GET /images/{name...}/get"],
     ["GET /plugins/a/b:c/json", "GET /plugins/{name...}/json"],
     ["GET /networks", "GET /networks"],
     ["PUT /volumes/v", "PUT /volumes/{name}"],

@@ -4,6 +4,8 @@ import type { ContainerSummary } from "../engine/api_types.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { inspectObject } from "../engine/inspect.ts";
 import { CONTAINER_FILTERS, containerSummaries, DOCKER_CONTAINER_FILTERS } from "../engine/list.ts";
+import { pruneContainers } from "../engine/prune_containers.ts";
+import { PRUNE_FILTERS } from "../engine/prune_filters.ts";
 import { removeContainer } from "../engine/remove.ts";
 import { sweepContainers } from "../engine/sweep_containers.ts";
 import { scanContainers } from "../storage/containers.ts";
@@ -13,6 +15,12 @@ import { filtersOf, flagOf, limitOf, type Query, refuse } from "./query.ts";
 /** Adds the routes. */
 export function containerRoutes(app: Hono, { context, self }: Door): void {
   app.get("/containers/json", (c) => c.json(list(context, (name) => c.req.query(name))));
+
+  app.post("/containers/prune", async (c) => {
+    const filters = filtersOf((name) => c.req.query(name), PRUNE_FILTERS);
+    const { ids, reclaimed } = await pruneContainers(context, self, filters);
+    return c.json({ ContainersDeleted: ids, SpaceReclaimed: reclaimed });
+  });
 
   app.get("/containers/:id/json", (c) => {
     refuse((name) => c.req.query(name), "size");

@@ -3,7 +3,12 @@ import type { Hono } from "hono";
 import { IMAGE_FILTERS, imageSummaries } from "../engine/images.ts";
 import { layerShares, readImageParts } from "../engine/image_sizes.ts";
 import { inspectObject } from "../engine/inspect.ts";
-import { removeImage } from "../engine/remove_image.ts";
+import { type RemovedImage, removeImage } from "../engine/remove_image.ts";
+import { booleanFilter } from "../engine/filters.ts";
+import { imageHistory } from "../engine/image_history.ts";
+import { PRUNE_FILTERS } from "../engine/prune_filters.ts";
+import { pruneImages } from "../engine/prune_images.ts";
+import { tagImage } from "../engine/tag_image.ts";
 import type { Door } from "./door.ts";
 import { filtersOf, flagOf, refuse } from "./query.ts";
 
@@ -22,6 +27,26 @@ export function imageRoutes(app: Hono, { context, self, signal }: Door): void {
     }));
   });
 
+  app.get("/images/:name{.+}/history", (c) => {
+    // A JSON object, of which the images here know three fields.
+    refuse((name) => c.req.query(name), "platform");
+    return c.json(imageHistory(context, c.req.param("name")));
+  });
+
+  app.post("/images/:name{.+}/tag", (c) => {
+    const [repository = "", tag] = [c.req.query("repo"), c.req.query("tag")];
+    tagImage(context, c.req.param("name"), tag ? `${repository}:${tag}` : repository);
+    return c.body(null, 201);
+  });
+
+  app.post("/images/prune", async (c) => {
+    const filters = filtersOf((name) => c.req.query(name), [...PRUNE_FILTERS, "dangling"]);
+    // Docker's default: only those without a name.
+    const all = booleanFilter(filters, "dangling") === false;
+    const { removed, reclaimed } = await pruneImages(context, self, { all, filters, signal });
+    return c.json({ ImagesDeleted: removed.flatMap(deletions), SpaceReclaimed: reclaimed });
+  });
+
   app.get("/images/:name{.+}/json", (c) => {
     refuse((name) => c.req.query(name), "manifests", "platform");
     return c.json(inspectObject(context, c.req.param("name"), "image"));
@@ -32,10 +57,13 @@ export function imageRoutes(app: Hono, { context, self, signal }: Door): void {
     const query = (name: string) => c.req.query(name);
     refuse(query, "platforms");
     const options = { force: flagOf(query, "force"), signal };
-    const { untagged, deleted } = await removeImage(context, self, c.req.param("name"), options);
-    return c.json([
-      ...untagged.map((Untagged) => ({ Untagged })),
-      ...deleted.map((Deleted) => ({ Deleted })),
-    ]);
+    return c.json(deletions(await removeImage(context, self, c.req.param("name"), options)));
   });
+}
+
+function deletions({ untagged, deleted }: RemovedImage) {
+  return [
+    ...untagged.map((Untagged) => ({ Untagged })),
+    ...deleted.map((Deleted) => ({ Deleted })),
+  ];
 }

@@ -15,7 +15,6 @@ const MISSING = `
   DELETE /configs/{id}
   POST /configs/{id}/update
   POST /containers/create
-  POST /containers/prune
   GET /containers/{id}/archive
   PUT /containers/{id}/archive
   POST /containers/{id}/attach
@@ -45,12 +44,9 @@ const MISSING = `
   POST /images/create
   GET /images/get
   POST /images/load
-  POST /images/prune
   GET /images/search
   GET /images/{name...}/get
-  GET /images/{name...}/history
   POST /images/{name...}/push
-  POST /images/{name...}/tag
   GET /networks
   POST /networks/create
   POST /networks/prune
@@ -92,7 +88,6 @@ const MISSING = `
   POST /swarm/unlock
   GET /swarm/unlockkey
   POST /swarm/update
-  GET /system/df
   GET /tasks
   GET /tasks/{id}
   GET /tasks/{id}/logs

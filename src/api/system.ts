@@ -1,5 +1,6 @@
-/** `/_ping`, `/version` and `/info`. */
+/** `/_ping`, `/version`, `/info` and `/system/df`. */
 import type { Hono } from "hono";
+import { diskUsage } from "../engine/disk_usage.ts";
 import { systemInfo } from "../engine/info.ts";
 import { versionInfo } from "../engine/version.ts";
 import type { EngineContext } from "../engine/context.ts";
@@ -7,7 +8,7 @@ import type { Door } from "./door.ts";
 import { API_VERSION, MIN_API_VERSION } from "./version.ts";
 
 /** Adds the routes. */
-export function systemRoutes(app: Hono, { context }: Door): void {
+export function systemRoutes(app: Hono, { context, self }: Door): void {
   // Clients ask this first, to learn the version from the headers that every answer has.
   app.get("/_ping", (c) => {
     c.header("Cache-Control", "no-cache, no-store, must-revalidate");
@@ -15,6 +16,11 @@ export function systemRoutes(app: Hono, { context }: Door): void {
     return c.text("OK");
   });
   app.get("/version", (c) => c.json(version(context)));
+  app.get("/system/df", async (c) => {
+    // Everything is looked at anyway: `type` only asks for less.
+    const { LayersSize, Images, Containers, Volumes } = await diskUsage(context, self);
+    return c.json({ LayersSize, Images, Containers, Volumes, BuildCache: [] });
+  });
   app.get("/info", (c) => c.json(info(context)));
 }
 

@@ -131,6 +131,27 @@ describe.skipIf(docker === null)("docker's command line", () => {
     expect(await dockerOk("inspect", "-f", "{{.Id}}", box.image)).toBe(own);
   });
 
+  test("tag, history, system df and the prunes are those of tsbox", async () => {
+    await dockerOk("tag", box.image, "api/tagged:1");
+    expect(await dockerOk("history", "-q", "--no-trunc", "api/tagged:1")).toBe(
+      await tsboxOk(["history", "-q", "--no-trunc", box.image], { home: box.home }),
+    );
+    await ended("pruned", 0);
+    const row = /^(Images|Containers|Local Volumes) +\d+ +\d+ +\S+/gm;
+    const own = await tsboxOk(["system", "df"], { home: box.home });
+    const words = (text: string) => (text.match(row) ?? []).map((line) => line.split(/ {2,}/));
+    expect(words(await dockerOk("system", "df"))).toEqual(words(own));
+    expect(words(own)).toHaveLength(3);
+    expect(await dockerOk("container", "prune", "-f")).toMatch(
+      /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: 0B\n$/,
+    );
+    expect(await dockerOk("image", "prune", "-f")).toBe("Total reclaimed space: 0B\n");
+    expect(await dockerOk("image", "prune", "-af", "--filter", "until=2000-01-01")).toBe(
+      "Total reclaimed space: 0B\n",
+    );
+    expect(await dockerOk("rmi", "api/tagged:1")).toStartWith("Untagged: api/tagged:1\n");
+  });
+
   test("ps shows what runs, and with -a what has ended", async () => {
     await ended("one", 3);
     expect(await dockerOk("ps", "-q")).toBe("");
