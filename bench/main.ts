@@ -2,7 +2,7 @@
  * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
  * prepares the surroundings: the packages, a cgroup that podman and crun accept.
  *
- * Usage: main.ts [run|version|pull|memory ...]   only these parts
+ * Usage: main.ts [run|version|pull|push|memory ...]   only these parts
  */
 import { tmpdir } from "node:os";
 import { TSBOX } from "../tests/support/cli.ts";
@@ -13,14 +13,15 @@ import { pushHugeImage } from "./huge_image.ts";
 import { describeMachine } from "./machine.ts";
 import { type PeakMemory, peakMemory } from "./peak_memory.ts";
 import { makePlace, ok, type Place, removePlace } from "./places.ts";
-import { benchmarkPull, pushLargeImages } from "./pull_benchmark.ts";
+import { benchmarkPull, type LargeImages, pushLargeImages } from "./pull_benchmark.ts";
+import { benchmarkPush } from "./push_benchmark.ts";
 import { report, type Results } from "./report.ts";
 import { benchmarkRun, benchmarkStages, benchmarkVersion } from "./run_benchmark.ts";
 
 /** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
 const MEMORY = "/dev/shm";
 
-const PARTS = ["version", "run", "pull", "memory"] as const;
+const PARTS = ["version", "run", "pull", "push", "memory"] as const;
 type Part = typeof PARTS[number];
 
 async function run(
@@ -41,8 +42,8 @@ async function pull(
   memory: Place,
   disk: Place,
   registry: RegistryProcess,
+  images: LargeImages,
 ): Promise<Results["pull"]> {
-  const images = await pushLargeImages(registry);
   const measured = async (title: string, place: Place, image: PushedImage, runs: number) => ({
     title: `200 MB, 11,000 files, ${title}`,
     timings: await benchmarkPull(place, TSBOX, image, registry, runs),
@@ -52,6 +53,11 @@ async function pull(
     await measured("four layers, tmpfs", memory, images.four, 8),
     await measured("four layers, disk", disk, images.four, 2),
   ];
+}
+
+async function push(place: Place, { four }: LargeImages): Promise<Results["push"]> {
+  const title = "200 MB, 11,000 files, four layers, tmpfs";
+  return [{ title, timings: await benchmarkPush(place, TSBOX, four, 8) }];
 }
 
 async function memory(place: Place, registry: RegistryProcess): Promise<PeakMemory[]> {
@@ -67,12 +73,14 @@ async function measure(parts: readonly Part[]): Promise<Results> {
   const registry = await startRegistry();
   const wanted = (part: Part) => parts.includes(part);
   try {
+    const images = wanted("pull") || wanted("push") ? await pushLargeImages(registry) : undefined;
     return {
       date: new Date().toISOString().slice(0, 10),
       machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
       version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
       ...(wanted("run") ? await run(tmpfs, registry) : { run: [], stages: [] }),
-      pull: wanted("pull") ? await pull(tmpfs, disk, registry) : [],
+      pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
+      push: images && wanted("push") ? await push(tmpfs, images) : [],
       memory: wanted("memory") ? await memory(disk, registry) : [],
     };
   } finally {

@@ -11,18 +11,22 @@ export interface Results {
   stages: Timing[];
   /** By title of the image and place. */
   pull: { title: string; timings: Timing[] }[];
+  /** The same. */
+  push: { title: string; timings: Timing[] }[];
   memory: PeakMemory[];
 }
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, stages, pull, memory } = results;
+  const { version, run, stages, pull, push, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
     ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
     ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
     ...(pull.length > 0 ? [PULL] : []),
     ...pull.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
+    ...(push.length > 0 ? [PUSH] : []),
+    ...push.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
     ...(memory.length > 0 ? [MEMORY, memoryTable(memory)] : []),
   ];
   return [head(results), ...parts].join("\n\n") + "\n";
@@ -50,6 +54,10 @@ The differences of the medians of ever longer commands: \`--version\`, \`run\` o
 const PULL = `## Pulling into an empty store
 
 From a registry on loopback.`;
+
+const PUSH = `## Pushing to an empty registry
+
+To docker-registry on loopback, its storage on the same tmpfs. skopeo pushes from an OCI layout.`;
 
 const MEMORY = `## Memory to pull a layer of 2 GiB
 

@@ -198,6 +198,29 @@ describe("push", () => {
     fresh.remove();
   });
 
+  test("an image loaded from docker's archive is pushed as gzip and comes back as the same image", async () => {
+    const image = await pushImage(registry, "archive/app", { layers: layersOf("archive") });
+    const [archive, name] = [`${home.path}/app.tar`, `${registry.host}/loaded/app:1`];
+    const source = `docker://${image.reference}`;
+    const copy = ["skopeo", "copy", "-q", "--src-tls-verify=false", source];
+    const copied = Bun.spawnSync([...copy, `docker-archive:${archive}:${name}`], { env: home.env });
+    expect(copied.stderr.toString()).toBe("");
+    const [loader, fresh] = [makeHome(), makeHome()];
+    await tsboxOk(["load", "-q", "-i", archive], { home: loader });
+    const pushed = await tsboxOk(["push", name], { home: loader });
+    expect(pushed.match(/: Pushed$/gm)?.length).toBe(3);
+    const manifest = JSON.parse(await manifestOf(registry, "loaded/app", "1"));
+    const types = manifest.layers.map(({ mediaType }: { mediaType: string }) => mediaType);
+    expect(types.every((type: string) => type.endsWith("gzip"))).toBe(true);
+    const again = await tsboxOk(["push", name], { home: loader });
+    expect(again.split("\n").at(-2)).toBe(pushed.split("\n").at(-2) ?? "");
+    await tsboxOk(["pull", "-q", name], { home: fresh });
+    const ids = [loader, fresh].map(({ dataRoot }) => listImages(dataRoot)[0]?.id);
+    expect(ids).toEqual([manifest.config.digest, manifest.config.digest]);
+    loader.remove();
+    fresh.remove();
+  });
+
   test("keeps the digest of an image of which other images brought layers in another form", async () => {
     const shared = layersOf("forms");
     const first = await pushImage(registry, "forms/gzip", { layers: shared });

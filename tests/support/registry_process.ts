@@ -14,6 +14,8 @@ export interface RegistryOptions {
   tls?: { certificate: string; key: string };
   /** Parent of the storage folder; default: the temporary directory. */
   folder?: string;
+  /** Where it keeps what it has; default: in a folder of its own. */
+  storage?: string;
 }
 
 /** A running registry. */
@@ -78,7 +80,10 @@ async function configuration(options: RegistryOptions, host: string, folder: str
   return {
     version: 0.1,
     log: { level: "info" },
-    storage: { filesystem: { rootdirectory: join(folder, "storage") }, delete: { enabled: true } },
+    storage: {
+      filesystem: { rootdirectory: options.storage ?? join(folder, "storage") },
+      delete: { enabled: true },
+    },
     http: { addr: host, ...(tls && { tls }) },
     ...(credentials && { auth: { htpasswd: { realm: "tests", path: passwords } } }),
   };
