@@ -5,6 +5,7 @@ import type { Door } from "./door.ts";
 import { failure, pageNotFound } from "./failure.ts";
 import { imageRoutes } from "./images.ts";
 import { missingRoutes } from "./missing_routes.ts";
+import { registryRoutes } from "./registry.ts";
 import { systemRoutes } from "./system.ts";
 import { API_VERSION, checkVersion, withoutVersion } from "./version.ts";
 
@@ -22,6 +23,7 @@ export function makeApi(door: Door): Hono {
   app.onError((thrown, c) => failure(c, thrown));
   app.notFound(pageNotFound);
   systemRoutes(app, door);
+  registryRoutes(app, door);
   imageRoutes(app, door);
   containerRoutes(app, door);
   missingRoutes(app);

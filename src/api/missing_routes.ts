@@ -4,7 +4,6 @@ import { TsboxError } from "../errors.ts";
 
 /** Methods and paths of Docker's API v1.47; a name that ends in dots may have slashes in it. */
 const MISSING = `
-  POST /auth
   POST /build
   POST /build/cancel
   POST /build/prune
@@ -44,7 +43,6 @@ const MISSING = `
   POST /images/create
   GET /images/get
   POST /images/load
-  GET /images/search
   GET /images/{name...}/get
   POST /images/{name...}/push
   GET /networks

@@ -2,7 +2,7 @@
 import { eraseCredentials, storeCredentials } from "../registry/credential_store.ts";
 import { CredentialSource, DOCKER_HUB_KEY, serverKeys } from "../registry/credentials.ts";
 import { dockerConfigPath } from "../registry/docker_config.ts";
-import { checkLogin, type LoginServer, loginServer } from "../registry/login.ts";
+import { checkLogin, loginServer } from "../registry/login.ts";
 import { Connection } from "../registry/connection.ts";
 import type { EngineContext } from "./context.ts";
 import { registryOptions } from "./registry_options.ts";
@@ -43,8 +43,8 @@ export async function login(
   context: EngineContext,
   signal: AbortSignal,
 ): Promise<{ plainFile?: string }> {
-  const { registry, key } = loginServer(server);
-  const identityToken = await check({ registry, key }, user, context, signal);
+  const { key } = loginServer(server);
+  const identityToken = await authenticate(server, user, context, signal);
   const { dockerConfigDir, env } = context;
   const isPlain = await storeCredentials({ dockerConfigDir, env }, key, { ...user, identityToken });
   // A token can be taken back, and opens nothing but this registry: docker warns of passwords only.
@@ -52,24 +52,21 @@ export async function login(
   return warn ? { plainFile: dockerConfigPath(dockerConfigDir) } : {};
 }
 
-async function check(
-  { registry }: LoginServer,
+/**
+ * Checks a user at a registry and stores nothing.
+ * @param server empty for Docker Hub
+ * @returns the identity token to keep in place of the password, if the registry gives one
+ * @throws TsboxError as {@link login}
+ */
+export async function authenticate(
+  server: string,
   { username, password }: UserPassword,
   context: EngineContext,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const connection = new Connection(registryOptions(context));
+  const { registry } = loginServer(server);
   return await checkLogin(connection, registry, { kind: "password", username, password }, signal);
-}
-
-/** Checks the log-in that is stored already. @throws TsboxError as {@link login} */
-export async function checkStoredLogin(
-  server: string,
-  user: UserPassword,
-  context: EngineContext,
-  signal: AbortSignal,
-): Promise<void> {
-  await check(loginServer(server), user, context, signal);
 }
 
 /**

@@ -15,14 +15,21 @@ export const DOCKER_SEARCH_FILTERS = ["is-automated"];
 const DEFAULT_LIMIT = 25;
 const MAX_LIMIT = 100;
 
+export interface SearchOptions {
+  /** 0: docker's default. */
+  limit?: number;
+  filters: Filters;
+  /** In place of what is stored for the registry. */
+  user?: { username: string; password: string };
+}
+
 /**
  * @param text `TERM` for Docker Hub, `HOST[:PORT]/TERM` for a registry
- * @param limit 0: docker's default
  * @throws TsboxError "invalid-argument" in docker's words; as searchRegistry
  */
 export async function searchImages(
   text: string,
-  { limit = 0, filters }: { limit?: number; filters: Filters },
+  { limit = 0, filters, user }: SearchOptions,
   context: EngineContext,
   signal: AbortSignal,
 ): Promise<FoundRepository[]> {
@@ -32,10 +39,11 @@ export async function searchImages(
   }
   const fits = filter(filters);
   const { dockerConfigDir, env } = context;
+  const stored = new CredentialSource(dockerConfigDir, env);
   const connection = new Connection(registryOptions(context));
   const found = await searchRegistry(
     connection,
-    new CredentialSource(dockerConfigDir, env),
+    user === undefined ? stored : { find: () => Promise.resolve({ kind: "password", ...user }) },
     { ...searched(text), limit: most, signal },
   );
   return found.filter(fits).sort((a, b) => b.stars - a.stars).slice(0, most);

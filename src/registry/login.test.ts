@@ -92,6 +92,14 @@ describe("a log-in", () => {
     expect(await logIn({ kind: "token", ...USER })).toBeUndefined();
   });
 
+  test("where nobody listens fails at once", async () => {
+    const { host } = server;
+    await server[Symbol.asyncDispose]();
+    expect(await failure(undefined)).toBe("TsboxError: Cannot reach HOST: connection refused");
+    server = await RegistryServer.start();
+    expect(server.host).not.toBe(host);
+  });
+
   test("at a registry that leads elsewhere is none", async () => {
     await using other = await RegistryServer.start();
     server.faults.push({ kind: "redirect", match: "/v2/", to: `${other.origin}/v2/`, times: 99 });

@@ -45,8 +45,8 @@ export async function checkLogin(
   credentials: Credentials,
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  const base = await endpoints.find(registry, signal);
   return await withRetries(new RetryBudget(transport.timing, signal), async () => {
+    const base = await endpoints.find(registry, signal);
     const session = new Session(transport, {
       base,
       credentials,

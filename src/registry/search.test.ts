@@ -84,6 +84,14 @@ describe("a registry with the v1 search API", () => {
   });
 });
 
+test("a registry that nobody answers for is named", async () => {
+  const { host, [Symbol.dispose]: stop } = serve(() => Response.json(V1));
+  stop();
+  expect(await search(host, "x").catch(String)).toBe(
+    `TsboxError: Cannot reach ${host}: connection refused`,
+  );
+});
+
 test("Docker Hub's index is asked without a password, and official images have short names", async () => {
   const { ca, cert, key } = makeCertificate(home, "DNS:index.docker.io");
   writeFileSync(`${home}/ca.pem`, ca);

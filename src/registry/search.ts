@@ -6,7 +6,7 @@ import { TsboxError } from "../errors.ts";
 import { type JsonReader, readJson } from "../oci/json_reader.ts";
 import { readBody } from "./body.ts";
 import type { Connection } from "./connection.ts";
-import { CredentialSource } from "./credentials.ts";
+import type { CredentialSource } from "./credentials.ts";
 import { isPassing, passingError, readRefusal, statusText } from "./registry_errors.ts";
 import { RetryBudget, withRetries } from "./retry.ts";
 import { Session } from "./session.ts";
@@ -49,7 +49,7 @@ const ABSENT = new Set([400, 403, 404, 405, 410, 501]);
  */
 export async function searchRegistry(
   connection: Connection,
-  credentials: CredentialSource,
+  credentials: Pick<CredentialSource, "find">,
   query: SearchQuery,
 ): Promise<FoundRepository[]> {
   const { registry, signal } = query;
@@ -61,7 +61,8 @@ export async function searchRegistry(
     const found = await new Search(connection, session, query, base).index();
     return found ?? refuseSearch(base.host);
   }
-  const base = await endpoints.find(registry, signal);
+  const budget = new RetryBudget(connection.timing, signal);
+  const base = await withRetries(budget, () => endpoints.find(registry, signal));
   const known = await credentials.find(registry);
   const scopes = ["registry:catalog:*"];
   const session = new Session(transport, { base, credentials: known, scopes, signal });

@@ -104,6 +104,24 @@ esac
   });
 });
 
+test("docker's own login and search work through the API", async () => {
+  await pushImage(registry, "found", { busybox: false, layers: [[]] });
+  const service = Bun.spawn([TSBOX, "system", "service"], { env: home.env, stdout: "pipe" });
+  await service.stdout.getReader().read();
+  const env = { ...home.env, DOCKER_HOST: `unix://${home.runtimeDir}/tsbox.sock` };
+  const docker = (...words: string[]) =>
+    Bun.spawnSync(["docker", ...words], { env, stdin: "ignore", timeout: 20_000 });
+  const refused = docker("login", "-u", USER, "-p", "wrong", registry.host);
+  expect(refused.stderr.toString()).toContain(
+    `Error response from daemon: login attempt to ${registry.url}/v2/ failed with status: 401`,
+  );
+  const search = ["search", "--format", "{{.Name}}", `${registry.host}/found`];
+  expect(docker("login", "-u", USER, "-p", PASSWORD, registry.host).exitCode).toBe(0);
+  expect(docker(...search).stdout.toString()).toBe(`${registry.host}/found\n`);
+  service.kill();
+  await service.exited;
+});
+
 test("an identity token is kept in place of the password, and pulls with it", async () => {
   const auth = { kind: "token", username: USER, password: PASSWORD, identityToken: "idt" } as const;
   await using server = await RegistryServer.start({ auth });

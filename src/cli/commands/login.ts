@@ -1,5 +1,5 @@
 import {
-  checkStoredLogin,
+  authenticate,
   isDockerHub,
   login,
   storedLogin,
@@ -90,7 +90,7 @@ async function worksStill(
       " Info -> To login with a different account, run 'tsbox logout' followed by 'tsbox login'\n\n\n",
   );
   try {
-    await interruptible((signal) => checkStoredLogin(server, user, context, signal));
+    await interruptible((signal) => authenticate(server, user, context, signal));
     return true;
   } catch (error) {
     if (!(error instanceof TsboxError) || error.code === "cancelled") throw error;
