@@ -6,6 +6,7 @@ import { makeCertificate } from "../support/certificates.ts";
 import { type Home, makeHome, tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
 import { pushImage, pushIndex } from "../support/images.ts";
 import { type RegistryProcess, startRegistry } from "../support/registry_process.ts";
+import { UploadServer } from "../support/upload_server.ts";
 
 let registry: RegistryProcess;
 let home: Home;
@@ -307,6 +308,42 @@ describe("push", () => {
     expect(changed.stderr).toContain(top?.digest ?? "?");
     expect(changed.stderr.split("\n").length).toBe(2);
     await expect(manifestOf(registry, "changed/app", "1")).rejects.toThrow("404");
+  });
+
+  test("sends as many blobs at a time as the setting says", async () => {
+    await using server = await UploadServer.start();
+    const image = await pushImage(registry, "team/lanes", { layers: layersOf("lanes") });
+    await tsboxOk(["pull", "-q", image.reference], { home });
+    const name = `${server.host}/lanes:1`;
+    await tag(image.reference, name);
+    await tsboxOk(["--max-concurrent-uploads", "1", "push", name], { home });
+    const methods = server.requests.filter(({ path }) => path !== "/v2/").map(({ method }) =>
+      method
+    );
+    // Layer by layer, then the config, then the manifest.
+    expect(methods.join(" ")).toBe(`${"HEAD POST PUT ".repeat(4)}PUT`);
+    expect(server.manifests.size).toBe(1);
+  });
+
+  test("leaves no tag behind when it is interrupted, and the next push goes on", async () => {
+    await using server = await UploadServer.start();
+    const image = await pushImage(registry, "team/stopped", { layers: layersOf("stopped") });
+    await tsboxOk(["pull", "-q", image.reference], { home });
+    const name = `${server.host}/stopped:1`;
+    await tag(image.reference, name);
+    // The last layer is never taken.
+    const always = { kind: "status", status: 503, times: 1000 } as const;
+    server.faults.push({ match: ["HEAD", image.layers[2]?.digest ?? "?"], ...always });
+    const session = tsboxOnTerminal(["push", name], { home });
+    await session.waitFor(/Retrying in/);
+    await session.waitFor(/: Pushed/, 20_000);
+    session.type("\x03");
+    expect(await session.exited).toBe(130);
+    expect(server.manifests.size).toBe(0);
+    server.faults.length = 0;
+    const output = await tsboxOk(["push", name], { home });
+    expect(output).toContain("Layer already exists");
+    expect(server.manifests.size).toBe(1);
   });
 
   test("shows bars on a terminal", async () => {
