@@ -92,12 +92,34 @@ export function readContainer(directory: string): StoredContainer | undefined {
     return { record, directory, owned: false };
   }
   const lock = tryLock(directory, "shared");
-  if (lock === undefined) return { record, directory, owned: true };
+  if (lock === undefined) {
+    const { state } = record;
+    const dying = state.status === "running" && !isSameProcess(state);
+    return dying ? readDying(directory, record) : { record, directory, owned: true };
+  }
   try {
     return { record: settle(directory, record), directory, owned: false };
   } finally {
     lock.release();
   }
+}
+
+/** Milliseconds that the owner of a dead process gets to write down its end, or, killed itself, to be gone. */
+const SETTLING = 500;
+
+/** The process is dead and its owner is not done with it: a moment later it will be known how it ended. */
+function readDying(directory: string, before: ContainerRecord): StoredContainer | undefined {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (const deadline = performance.now() + SETTLING; performance.now() < deadline;) {
+    Atomics.wait(clock, 0, 0, 1);
+    const record = readRecord(directory);
+    const lock = tryLock(directory, "shared");
+    lock?.release();
+    const same = record?.state.status === "running" && !isSameProcess(record.state);
+    // Each way the first reading is out of date; read anew it is in one piece.
+    if (lock !== undefined || !same) return readContainer(directory);
+  }
+  return { record: before, directory, owned: true };
 }
 
 /** The caller holds the lock: nobody else is going to say how this container ended. */
