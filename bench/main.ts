@@ -10,6 +10,7 @@ import { type PushedImage, pushImage } from "../tests/support/images.ts";
 import { type RegistryProcess, startRegistry } from "../tests/support/registry_process.ts";
 import { makeBundles } from "./bundles.ts";
 import { pushHugeImage } from "./huge_image.ts";
+import { benchmarkImages } from "./images_benchmark.ts";
 import { describeMachine } from "./machine.ts";
 import { type PeakMemory, peakMemory } from "./peak_memory.ts";
 import { makePlace, ok, type Place, removePlace } from "./places.ts";
@@ -21,7 +22,7 @@ import { benchmarkRun, benchmarkStages, benchmarkVersion } from "./run_benchmark
 /** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
 const MEMORY = "/dev/shm";
 
-const PARTS = ["version", "run", "pull", "push", "memory"] as const;
+const PARTS = ["version", "run", "images", "pull", "push", "memory"] as const;
 type Part = typeof PARTS[number];
 
 async function run(
@@ -79,6 +80,7 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
       version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
       ...(wanted("run") ? await run(tmpfs, registry) : { run: [], stages: [] }),
+      images: wanted("images") ? await benchmarkImages(TSBOX, tmpfs.path) : [],
       pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
       push: images && wanted("push") ? await push(tmpfs, images) : [],
       memory: wanted("memory") ? await memory(disk, registry) : [],

@@ -6,6 +6,7 @@ export interface Results {
   machine: string[];
   date: string;
   version: Timing[];
+  images: Timing[];
   run: Timing[];
   /** Each one does what the one before does, and more. */
   stages: Timing[];
@@ -18,11 +19,12 @@ export interface Results {
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, stages, pull, push, memory } = results;
+  const { version, run, images, stages, pull, push, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
     ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
     ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
+    ...(images.length > 0 ? ["## Listing images", table(images)] : []),
     ...(pull.length > 0 ? [PULL] : []),
     ...pull.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
     ...(push.length > 0 ? [PUSH] : []),
