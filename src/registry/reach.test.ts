@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hostname } from "node:os";
+import { readFileSync } from "node:fs";
 import { isNearAddress, Reach, type Verdict } from "./reach.ts";
 
 test("near are this machine, private networks and what embeds one of them", () => {
@@ -60,19 +60,27 @@ for (const [registry, target, verdict] of CASES) {
   });
 }
 
-test("the system's name service is asked for names", async () => {
-  const reach = new Reach();
-  const far = new URL("https://1.2.3.4/");
-  const to = (host: string) => reach.judge(far, new URL(`https://${host}/`), () => false);
-  // This machine's own name is in its hosts file.
-  expect(await to(hostname())).toBe("near");
-  expect(await to("name.invalid")).toBe("unknown");
+/** A name that the hosts file of this machine gives a loopback address, beside localhost itself. */
+const ownName = readFileSync("/etc/hosts", "utf8").split("\n")
+  .map((line) => /^127\.[\d.]+\s+([\w-]+)\s*$/.exec(line)?.[1] ?? "")
+  .find((name) => name !== "" && !name.endsWith("localhost"));
+const far = new URL("https://1.2.3.4/");
+const judgement = (host: string) =>
+  new Reach().judge(far, new URL(`https://${host}/`), () => false);
+
+// Not every machine has a name of its own there.
+test.skipIf(ownName === undefined)("the system's name service is asked for names", async () => {
+  expect(await judgement(ownName ?? "")).toBe("near");
+});
+
+test("a name that the system does not know is not tried", async () => {
+  expect(await judgement("name.invalid")).toBe("unknown");
 });
 
 test("behind a proxy names are the proxy's, addresses are judged all the same", async () => {
   const reach = new Reach(() => Promise.reject(new Error("nobody here knows")));
-  const far = new URL("https://registry.test/");
-  const to = (host: string) => reach.judge(far, new URL(`https://${host}/`), () => true);
+  const registry = new URL("https://registry.test/");
+  const to = (host: string) => reach.judge(registry, new URL(`https://${host}/`), () => true);
   expect(await to("lan.test")).toBe("allowed");
   expect(await to("10.0.0.1")).toBe("near");
   expect(await to("localhost")).toBe("near");

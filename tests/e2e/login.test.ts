@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type Home, makeHome, onTerminal, TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
+import { startFarRegistry } from "../support/far_registry.ts";
 import { pushImage } from "../support/images.ts";
 import { type RegistryProcess, startRegistry } from "../support/registry_process.ts";
 import { RegistryServer } from "../support/registry_server.ts";
@@ -135,6 +136,18 @@ test("an identity token is kept in place of the password, and pulls with it", as
   expect(server.requests.findLast(({ method }) => method === "POST")?.body).toContain(
     "refresh_token=idt",
   );
+});
+
+test("without a server it is Docker Hub's, kept under docker's name for it", async () => {
+  await using far = await startFarRegistry(`${home.path}/far`);
+  far.server.auth = { kind: "basic", username: USER, password: PASSWORD };
+  const login = ["login", "-u", USER, "--password-stdin"];
+  await tsboxOk(login, { home, env: far.env, stdin: PASSWORD });
+  expect([...new Set(far.asked)]).toEqual(["registry-1.docker.io:443"]);
+  const key = "https://index.docker.io/v1/";
+  expect(config()).toEqual({ auths: { [key]: { auth: btoa(`${USER}:${PASSWORD}`) } } });
+  expect(await tsboxOk(["logout"], { home })).toBe(`Removing login credentials for ${key}\n`);
+  expect(config()).toEqual({});
 });
 
 describe("what is missing or contradicts itself", () => {

@@ -9,7 +9,7 @@ import { makeCertificate } from "./certificates.ts";
 import { RegistryServer } from "./registry_server.ts";
 
 export const FAR_REGISTRY = "registry.test";
-/** Another name of the same server: somebody else on the internet. */
+/** Another name of the same server: somebody else on the internet. It also plays Docker Hub's registry. */
 export const FAR_NEIGHBOUR = "cdn.test";
 
 export interface FarRegistry extends AsyncDisposable {
@@ -23,7 +23,7 @@ export interface FarRegistry extends AsyncDisposable {
 /** @param dir an empty directory for its certificate */
 export async function startFarRegistry(dir: string): Promise<FarRegistry> {
   mkdirSync(dir, { recursive: true });
-  const names = `DNS:${FAR_REGISTRY},DNS:${FAR_NEIGHBOUR}`;
+  const names = `DNS:${FAR_REGISTRY},DNS:${FAR_NEIGHBOUR},DNS:registry-1.docker.io`;
   const { ca, cert, key } = makeCertificate(dir, names);
   writeFileSync(`${dir}/authorities.pem`, ca);
   const server = await RegistryServer.start({ tls: { cert, key } });
