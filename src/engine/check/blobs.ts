@@ -7,7 +7,7 @@ import type { Problem } from "./problem.ts";
 
 const READ_SIZE = 1024 * 1024;
 
-/** What a file hashes to. Reads it piece by piece, and lets others go on between two. */
+/** What a file hashes to. Reads it piece by piece; others may go on between two. */
 async function hashOf(path: string, wanted: Digest): Promise<Digest> {
   const hasher = new DigestHasher(digestAlgorithm(wanted));
   const buffer = new Uint8Array(READ_SIZE);
@@ -18,7 +18,7 @@ async function hashOf(path: string, wanted: Digest): Promise<Digest> {
       if (count === 0) return hasher.digest();
       hasher.update(buffer.subarray(0, count));
       at += count;
-      await Bun.sleep(0);
+      if (count === READ_SIZE) await Bun.sleep(0);
     }
   } finally {
     closeSync(fd);
