@@ -13,6 +13,7 @@ import {
   makeDirectory,
   readTextIfAny,
   rename,
+  writeText,
 } from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
 import { checkVolumeName } from "../container/volume_name.ts";
@@ -90,6 +91,8 @@ export interface WantedVolume {
   name: string;
   labels?: Readonly<Record<string, string>>;
   options?: Readonly<Record<string, string>>;
+  /** It will not outlive its container: no waiting for the disk. */
+  volatile?: boolean;
 }
 
 /**
@@ -113,22 +116,24 @@ export function ensureVolume(dataRoot: string, wanted: WantedVolume): StoredVolu
   const making = `${volumes}/.new`;
   if (exists(making)) removeDirectly(making);
   try {
-    writeVolume(making, record);
+    writeVolume(making, record, wanted.volatile ?? false);
     rename(making, directory);
   } catch (thrown) {
     removeDirectly(making);
     throw thrown;
   }
-  syncDirectory(volumes);
+  if (!wanted.volatile) syncDirectory(volumes);
   return { ...record, directory, data: `${directory}/_data` };
 }
 
-function writeVolume(directory: string, record: VolumeRecord): void {
+function writeVolume(directory: string, record: VolumeRecord, volatile: boolean): void {
   makeDirectory(directory, 0o700);
   makeDirectory(`${directory}/_data`, 0o755);
   // As the image's users must be able to enter it, whatever the caller's umask is.
   changeMode(`${directory}/_data`, 0o755);
-  writeDurably(`${directory}/volume.json`, JSON.stringify(record));
+  const [path, text] = [`${directory}/volume.json`, JSON.stringify(record)];
+  if (volatile) return writeText(path, text, 0o600);
+  writeDurably(path, text);
   syncDirectory(directory);
 }
 

@@ -6,6 +6,7 @@ import type { MountRequest, RunOptions, VolumeRequest } from "../../container/ru
 import { composeMounts, sharedMounts } from "../../container/volume_mounts.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import { findContainer } from "../../storage/containers.ts";
+import { needsFilling } from "../../storage/fill_need.ts";
 import type { VolumeFilling } from "../../storage/fill_volume.ts";
 import type { ContainerRecord } from "../../storage/container_record.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
@@ -72,7 +73,7 @@ function named(mount: VolumeRequest): VolumeRequest {
 
 /** First the note, then the volumes: who is killed in between has noted some that never were. */
 function ensureVolumes(mounts: readonly MountRequest[], place: VolumePlace): MountRequest[] {
-  const { options: { debugPlan }, context: { dataRoot }, container } = place;
+  const { options: { debugPlan, remove }, context: { dataRoot }, container } = place;
   const volumes = mounts.filter((mount) => mount.type === "volume");
   volumes.forEach(({ driverOptions = {} }) => checkVolumeOptions(driverOptions));
   const references = volumes.map(({ name, anonymous }): VolumeReference => ({
@@ -81,13 +82,19 @@ function ensureVolumes(mounts: readonly MountRequest[], place: VolumePlace): Mou
     anonymous: anonymous || (debugPlan && findVolume(dataRoot, name) === undefined),
   }));
   writeReferences(container.directory, references);
-  return mounts.map((mount) => mount.type === "volume" ? ready(mount, dataRoot) : mount);
+  return mounts.map((mount) => mount.type === "volume" ? ready(mount, dataRoot, remove) : mount);
 }
 
-function ready(mount: VolumeRequest, dataRoot: string): VolumeRequest {
+/** @param remove the container goes when it has ended, and with it what is anonymous */
+function ready(mount: VolumeRequest, dataRoot: string, remove: boolean): VolumeRequest {
   const { name, labels, driverOptions: options = {}, anonymous, subpath } = mount;
   const own = anonymous ? { [ANONYMOUS_LABEL]: "" } : {};
-  const volume = ensureVolume(dataRoot, { name, labels: { ...labels, ...own }, options });
+  const volume = ensureVolume(dataRoot, {
+    name,
+    labels: { ...labels, ...own },
+    options,
+    volatile: anonymous && remove,
+  });
   const content = contentOf(volume);
   if (subpath !== undefined && content.kind === "tmpfs") {
     throw new TsboxError("unsupported", `Cannot mount "${subpath}" of the volume "${name}"`, {
@@ -100,11 +107,11 @@ function ready(mount: VolumeRequest, dataRoot: string): VolumeRequest {
 /** Copies the image's content into the volumes that are empty, by a worker: its owners are the container's. */
 async function fill(volumes: readonly VolumeRequest[], place: VolumePlace): Promise<void> {
   const { options, image, context: { dataRoot }, userns, host } = place;
-  const fillings = volumes.flatMap((volume) => fillingOf(volume, dataRoot));
-  if (fillings.length === 0) return;
   const layers = image === undefined
     ? [options.rootfs ?? ""]
     : image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
+  const fillings = volumes.flatMap((volume) => fillingOf(volume, dataRoot, layers));
+  if (fillings.length === 0) return;
   const { startJob } = await import("../worker.ts");
   const unread = await startJob(
     {
@@ -125,14 +132,18 @@ async function fill(volumes: readonly VolumeRequest[], place: VolumePlace): Prom
 }
 
 /** What is to be done for a volume: nothing for one that has content already, or that is not a folder of ours. */
-function fillingOf(request: VolumeRequest, dataRoot: string): VolumeFilling[] {
+function fillingOf(
+  request: VolumeRequest,
+  dataRoot: string,
+  layers: readonly string[],
+): VolumeFilling[] {
   const { name, target, noCopy, subpath } = request;
   const volume = findVolume(dataRoot, name);
   if (volume === undefined || contentOf(volume).kind !== "directory") return [];
   if (Object.keys(volume.options).length > 0) return [];
   const { directory, data } = volume;
   if (!noCopy && subpath === undefined && mayBeEmpty(data)) {
-    return [{ volume: directory, path: target }];
+    return needsFilling(layers, target, data) ? [{ volume: directory, path: target }] : [];
   }
   // Looked for after the content: it is there before any of it has come.
   return exists(`${directory}/${ARRIVING}`) ? [{ volume: directory }] : [];
