@@ -51,7 +51,7 @@ describe("documents that are bombs", () => {
     const index = parseManifest(bytes, found.mediaType);
     if (index.kind !== "index") throw new Error("no index");
     expect(() => choosePlatform(index, amd64, "app")).toThrow("no matching manifest");
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(8_000);
   });
 
   test("10,000 layers are more than can be mounted", async () => {

@@ -250,7 +250,7 @@ describe("servers that never say yes", () => {
       expect(await failure(pull(server.host))).toContain(
         `received unexpected HTTP status: ${status}`,
       );
-      expect(performance.now() - began).toBeLessThan(3_000);
+      expect(performance.now() - began).toBeLessThan(8_000);
       expect(server.seen("/manifests/")).toHaveLength(6);
     });
   }
