@@ -508,6 +508,30 @@ test("a volume whose data is a link is not followed", async () => {
   expect(existsSync("/etc/passwd")).toBe(true);
 });
 
+test("a full disk while a volume is filled fails the run and leaves no half of it", async () => {
+  const script = `
+    mount -t tmpfs -o size=64m tmpfs "$XDG_DATA_HOME" || exit 9
+    ${TSBOX} pull -q ${box.image} >/dev/null; echo "pull $?"
+    ${TSBOX} volume create full
+    head -c 100m /dev/zero >"$XDG_DATA_HOME/filler" 2>/dev/null
+    ${TSBOX} run --rm --network none -v full:/bin ${box.image} true; echo "run $?"
+    ${TSBOX} volume create more; echo "create $?"
+    rm "$XDG_DATA_HOME/filler"
+    ls -A "$XDG_DATA_HOME/tsbox/volumes/full/_data"; ls -A "$XDG_DATA_HOME/tsbox/volumes"
+    ${TSBOX} run --rm --network none -v full:/m ${box.image} ls -A /m
+    ${TSBOX} run --rm --network none -v full:/bin ${box.image} sh -c 'ls /bin | wc -l >/dev/null'; echo "run $?"
+    ls -A "$XDG_DATA_HOME/tsbox/containers" "$XDG_DATA_HOME/tsbox/tmp"`;
+  const shell = Bun.spawn(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script], {
+    cwd: box.home.path,
+    env: box.home.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 30_000,
+  });
+  const [out, err] = await Promise.all([shell.stdout.text(), shell.stderr.text()]);
+  expect(out).toMatch(/^pull 0\nfull\nrun 125\ncreate 1\nfull\nrun 0\n/);
+  expect(err).toMatch(/ENOSPC|No space left/);
+});
+
 test("what a killed maker has left is no volume, and goes with the next one", async () => {
   const before = await names();
   mkdirSync(join(box.home.dataRoot, "volumes/.new/_data"), { recursive: true });

@@ -114,6 +114,62 @@ test("a running container is shown with its process and its ports", async () => 
   made.lock.release();
 });
 
+test("volumes are told as docker tells them, by the flag they were asked with", async () => {
+  const volume = {
+    type: "volume",
+    readOnly: false,
+    noCopy: false,
+    anonymous: false,
+    content: { kind: "directory", path: "/v/_data", readOnly: false },
+  } as const;
+  storeContainer(store, "vols", exitedState(0), {
+    mounts: [
+      {
+        ...volume,
+        name: "by-v",
+        target: "/v",
+        origin: "volume",
+        mode: "ro,nocopy",
+        readOnly: true,
+      },
+      { ...volume, name: "f".repeat(64), target: "/anon", origin: "volume", anonymous: true },
+      {
+        ...volume,
+        name: "by-mount",
+        target: "/m",
+        origin: "mount",
+        noCopy: true,
+        subpath: "a",
+        labels: { x: "1" },
+      },
+      { ...volume, name: "taken", target: "/from", origin: "from" },
+    ],
+    volumesFrom: [{ container: "other", readOnly: true }],
+  }).lock.release();
+  const told = await object("inspect", "vols");
+  const VolumeOptions = { NoCopy: true, Subpath: "a", Labels: { x: "1" } };
+  expect(told).toMatchObject({
+    HostConfig: {
+      Binds: ["by-v:/v:ro,nocopy"],
+      VolumesFrom: ["other:ro"],
+      Mounts: [{
+        Type: "volume",
+        Source: "by-mount",
+        Target: "/m",
+        ReadOnly: false,
+        VolumeOptions,
+      }],
+    },
+    Config: { Volumes: { "/anon": {} } },
+    Mounts: [
+      { Type: "volume", Name: "by-v", Source: "/v/_data", Mode: "ro,nocopy", RW: false },
+      { Name: "f".repeat(64), Mode: "", RW: true, Driver: "local", Propagation: "" },
+      { Name: "by-mount", Mode: "z" },
+      { Name: "taken", Destination: "/from" },
+    ],
+  });
+});
+
 test("a container tells how it ended, also where its start failed", async () => {
   storeContainer(store, "done", exitedState(3)).lock.release();
   const error = "command not found";
