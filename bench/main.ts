@@ -2,7 +2,7 @@
  * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
  * prepares the surroundings: the packages, a cgroup that podman and crun accept.
  *
- * Usage: main.ts [run|version|pull|push|memory ...]   only these parts
+ * Usage: main.ts [run|version|pull|push|load|memory ...]   only these parts
  */
 import { tmpdir } from "node:os";
 import { TSBOX } from "../tests/support/cli.ts";
@@ -11,6 +11,7 @@ import { type RegistryProcess, startRegistry } from "../tests/support/registry_p
 import { makeBundles } from "./bundles.ts";
 import { pushHugeImage } from "./huge_image.ts";
 import { benchmarkImages } from "./images_benchmark.ts";
+import { benchmarkLoad } from "./load_benchmark.ts";
 import { describeMachine } from "./machine.ts";
 import { type PeakMemory, peakMemory } from "./peak_memory.ts";
 import { makePlace, ok, type Place, removePlace } from "./places.ts";
@@ -22,7 +23,7 @@ import { benchmarkRun, benchmarkStages, benchmarkVersion } from "./run_benchmark
 /** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
 const MEMORY = "/dev/shm";
 
-const PARTS = ["version", "run", "images", "pull", "push", "memory"] as const;
+const PARTS = ["version", "run", "images", "pull", "push", "load", "memory"] as const;
 type Part = typeof PARTS[number];
 
 async function run(
@@ -83,6 +84,7 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       images: wanted("images") ? await benchmarkImages(TSBOX, tmpfs.path) : [],
       pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
       push: images && wanted("push") ? await push(tmpfs, images) : [],
+      load: wanted("load") ? await benchmarkLoad(tmpfs, TSBOX, 6) : [],
       memory: wanted("memory") ? await memory(disk, registry) : [],
     };
   } finally {

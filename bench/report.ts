@@ -14,12 +14,13 @@ export interface Results {
   pull: { title: string; timings: Timing[] }[];
   /** The same. */
   push: { title: string; timings: Timing[] }[];
+  load: { title: string; timings: Timing[] }[];
   memory: PeakMemory[];
 }
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, images, stages, pull, push, memory } = results;
+  const { version, run, images, stages, pull, push, load, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
     ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
@@ -29,6 +30,8 @@ export function report(results: Results): string {
     ...pull.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
     ...(push.length > 0 ? [PUSH] : []),
     ...push.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
+    ...(load.length > 0 ? [LOAD] : []),
+    ...load.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
     ...(memory.length > 0 ? [MEMORY, memoryTable(memory)] : []),
   ];
   return [head(results), ...parts].join("\n\n") + "\n";
@@ -60,6 +63,10 @@ From a registry on loopback.`;
 const PUSH = `## Pushing to an empty registry
 
 To docker-registry on loopback, its storage on the same tmpfs. skopeo pushes from an OCI layout.`;
+
+const LOAD = `## Loading into an empty store
+
+A docker archive of uncompressed layers, on tmpfs as the stores are.`;
 
 const MEMORY = `## Memory to pull a layer of 2 GiB
 
