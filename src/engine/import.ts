@@ -1,9 +1,10 @@
 /** `import`: an archive of files becomes an image of one layer. */
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { applyChanges } from "../build/changes.ts";
 import type { ContainerConfig } from "../build/container_config.ts";
 import { parseSignal } from "../container/signals.ts";
 import { messageOf, TsboxError } from "../errors.ts";
+import { makeDirectory } from "../ffi/quick_files.ts";
 import { digestOf } from "../oci/digest.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import { hostPlatform, parsePlatform, type Platform } from "../oci/platform.ts";
@@ -60,7 +61,7 @@ export async function importImage(
   const place = temporaryPlace(dataRoot, "import");
   let made: string[] = [];
   try {
-    mkdirSync(place.path, { mode: 0o700 });
+    makeDirectory(place.path, 0o700);
     const layer = await copyPlain(input, `${place.path}/layer`, limits.bytes, signal);
     const image = imageOf(layer, plan);
     made = missingLayers(dataRoot, [image]);

@@ -1,5 +1,6 @@
 /** `load`: the images of an archive into the store, every byte checked before anything is in the index. */
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
+import { makeDirectory } from "../ffi/quick_files.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { openStore } from "../storage/layout.ts";
@@ -49,7 +50,7 @@ export async function loadImages(
   const place = temporaryPlace(dataRoot, "load");
   let made: string[] = [];
   try {
-    mkdirSync(place.path, { mode: 0o700 });
+    makeDirectory(place.path, 0o700);
     const reading = {
       input,
       folder: place.path,

@@ -245,6 +245,26 @@ test("a load that is interrupted or killed leaves a store that works", async () 
   expect(readdirSync(join(home.dataRoot, "tmp"))).toEqual([]);
 });
 
+test("an image with one bad layer leaves neither its good layers nor its blobs", async () => {
+  const left = () =>
+    ["layers", "blobs/sha256", "blobs/partial", "tmp"]
+      .map((folder) => readdirSync(join(home.dataRoot, folder)));
+  const before = left();
+  const good = [{ path: "good", content: String(Math.random()) }];
+  const outside = imageParts([good, [{ path: "../outside", content: "x" }]]);
+  const hidden = imageParts([good, [{ path: "x" }]]);
+  // What a compressed layer really is shows only when it is unpacked.
+  hidden.layers[1] = Bun.gzipSync(tar([{ path: "another" }]));
+  for (const [parts, why] of [[outside, "leaves the layer"], [hidden, "the image says"]] as const) {
+    const stdin = tar(oldDockerArchive(parts, ["bad:1"]));
+    const { status, stdout, stderr } = await tsbox(["load"], { home, stdin });
+    expect([status, stdout, stderr.trim().split("\n").length]).toEqual([1, "", 1]);
+    expect(stderr).toContain(why);
+  }
+  expect(left()).toEqual(before);
+  expect(await ok("images", "-q")).toBe("");
+});
+
 test("a terminal is no archive, and a missing file is named", async () => {
   const session = tsboxOnTerminal(["load"], { home });
   expect(await session.exited).toBe(1);

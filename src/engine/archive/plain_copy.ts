@@ -1,8 +1,8 @@
 /** An archive of files as a plain file of ours: whatever it was compressed by, the same layer comes of it. */
-import { closeSync, openSync } from "node:fs";
 import { TsboxError } from "../../errors.ts";
 import { O } from "../../ffi/constants.ts";
 import { writeAll } from "../../ffi/file_content.ts";
+import { closeFile, openFile } from "../../ffi/quick_files.ts";
 import { DigestHasher } from "../../oci/digest.ts";
 import { decompressor } from "../../storage/decompress.ts";
 import type { ArchiveInput } from "./input.ts";
@@ -19,7 +19,7 @@ export async function copyPlain(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<SpooledFile> {
-  const fd = openSync(path, O.WRONLY | O.CREAT | O.EXCL | O.CLOEXEC, 0o600);
+  const fd = openFile(path, O.WRONLY | O.CREAT | O.EXCL, 0o600);
   const hasher = new DigestHasher();
   let size = 0;
   try {
@@ -34,7 +34,7 @@ export async function copyPlain(
     }
     await stream.end();
   } finally {
-    closeSync(fd);
+    closeFile(fd);
   }
   if (size > 0) return { path, size, digest: hasher.digest() };
   throw new TsboxError("corrupt", `Cannot import ${input.name}: it is empty`);

@@ -4,11 +4,12 @@
  *
  * Members never become files of their own names: each is a numbered file, and links are followed in a table.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { TsboxError } from "../../errors.ts";
 import { O } from "../../ffi/constants.ts";
 import { writeAll } from "../../ffi/file_content.ts";
 import type { ByteString } from "../../ffi/files.ts";
+import { closeFile, openFile } from "../../ffi/quick_files.ts";
 import { type Digest, DigestHasher } from "../../oci/digest.ts";
 import { corruptArchive, shown, type TarEntry, type TarSink } from "../../storage/tar/entry.ts";
 import { pathOf, placeOf } from "../../storage/unpack/names.ts";
@@ -63,7 +64,7 @@ export class ArchiveSpool implements TarSink {
   #begin(name: ByteString, { sparse }: TarEntry): void {
     if (sparse !== undefined) throw corruptArchive(`${shown(name)} is a sparse file`);
     const path = `${this.#folder}/${this.#count}`;
-    const fd = openSync(path, O.WRONLY | O.CREAT | O.EXCL | O.CLOEXEC, 0o600);
+    const fd = openFile(path, O.WRONLY | O.CREAT | O.EXCL, 0o600);
     const hasher = new DigestHasher(name.startsWith("blobs/sha512/") ? "sha512" : "sha256");
     this.#current = { name, path, fd, size: 0, hasher };
   }
@@ -86,7 +87,7 @@ export class ArchiveSpool implements TarSink {
 
   /** Closes the file that is being written, if any. */
   close(): void {
-    if (this.#current !== undefined) closeSync(this.#current.fd);
+    if (this.#current !== undefined) closeFile(this.#current.fd);
     this.#current = undefined;
   }
 
