@@ -313,6 +313,19 @@ describe("containers that are started later or in the background", () => {
     await ok("rm", "-v", "heir");
   });
 
+  test("do not start with an empty volume in place of one that is gone", async () => {
+    await keep("lost", ["-v", "/mine", "-v", "lost-data:/m"]);
+    renameSync(volumePath("lost-data"), join(box.home.path, "lost-data"));
+    const { status, stderr } = await tsbox(["start", "-a", "lost"], { home: box.home });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("no such volume: lost-data");
+    const heir = await box.run(["--volumes-from", "lost"], ["true"]);
+    expect(heir.status).toBe(125);
+    expect(heir.stderr).toContain("no such volume: lost-data");
+    expect(await names()).not.toContain("lost-data");
+    await ok("rm", "-v", "lost");
+  });
+
   test("in the background with --rm take their anonymous volumes with them", async () => {
     const before = await names();
     const words = ["run", "-d", "--rm", "--network", "none", "-v", "/anon", "-v", "bg:/named"];

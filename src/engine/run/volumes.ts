@@ -89,6 +89,16 @@ function ensureVolumes(mounts: readonly MountRequest[], place: VolumePlace): Mou
 function ready(mount: VolumeRequest, dataRoot: string, remove: boolean): VolumeRequest {
   const { name, labels, driverOptions: options = {}, anonymous, subpath } = mount;
   const own = anonymous ? { [ANONYMOUS_LABEL]: "" } : {};
+  // One that somebody has made before must not come back empty.
+  if ((mount.origin === "from" || !isNew(mount)) && findVolume(dataRoot, name) === undefined) {
+    throw new TsboxError(
+      "not-found",
+      `Cannot mount on "${mount.target}": no such volume: ${name}`,
+      {
+        hint: "it was removed meanwhile",
+      },
+    );
+  }
   const volume = ensureVolume(dataRoot, {
     name,
     labels: { ...labels, ...own },
