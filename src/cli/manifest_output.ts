@@ -1,4 +1,5 @@
 /** Prints manifests and lists of them in docker's JSON. */
+import { jsonText } from "../oci/json_text.ts";
 import type { Inspected } from "../engine/manifest_list.ts";
 import { listDocument, type ListedImage } from "../oci/manifest_list.ts";
 
@@ -15,7 +16,7 @@ export function manifestText(found: Inspected, verbose: boolean): string {
 }
 
 function indented(value: unknown): string {
-  return `${JSON.stringify(value, null, "\t")}\n`;
+  return `${jsonText(value, "image manifest", "\t")}\n`;
 }
 
 function verboseImage({ name, descriptor, raw }: Omit<ListedImage, "raw"> & { raw?: Uint8Array }) {

@@ -125,6 +125,26 @@ describe("manifest", () => {
     expect(shown).toContain(pushed.trim().split("\n").at(-1) ?? "?");
   });
 
+  test("a list of what is no JSON, or is nested without end, is an error of one line", async () => {
+    await using server = await UploadServer.start();
+    const deep = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    for (const text of ["no JSON", deep]) {
+      const bytes = new TextEncoder().encode(text);
+      const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+      const mediaType = "application/vnd.oci.image.manifest.v1+json";
+      const index = {
+        schemaVersion: 2,
+        mediaType: "application/vnd.oci.image.index.v1+json",
+        manifests: [{ mediaType, digest, size: bytes.length }],
+      };
+      server.manifests.set("bad/list latest", new TextEncoder().encode(JSON.stringify(index)));
+      server.manifests.set(`bad/list ${digest}`, bytes);
+      const shown = await tsbox(["manifest", "inspect", "-v", `${server.host}/bad/list`], { home });
+      expect(shown).toMatchObject({ status: 1, stdout: "" });
+      expect(shown.stderr).toMatch(/^tsbox: The image manifest .*\n$/);
+    }
+  });
+
   test("copies what a registry does not mount", async () => {
     await using server = await UploadServer.start();
     const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

@@ -9,6 +9,7 @@ import {
 import { TsboxError } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import type { Flag } from "../flags.ts";
+import { printFormatted } from "../format/print_formatted.ts";
 import { interruptible } from "../interrupt.ts";
 import { manifestText } from "../manifest_output.ts";
 import { errorText } from "../report.ts";
@@ -96,7 +97,7 @@ export const inspect: Command = {
         inspectManifest(context, first, { insecure, signal, whole })
       )
       : inspectListed(context, first, second);
-    io.out(manifestText(found, whole));
+    printFormatted(io, manifestText(found, whole));
     return 0;
   },
 };

@@ -110,7 +110,10 @@ export async function fetchEntries(
   for (const entry of entries) {
     const { descriptor } = entry;
     const pinned = withDigest(parseReference(reference.name), descriptor.digest);
-    images.push({ ...entry, raw: await client.manifest(pinned, descriptor, { signal }) });
+    const raw = await client.manifest(pinned, descriptor, { signal });
+    // The digest says nothing of what it is: it is shown as JSON.
+    readJson(raw, "image manifest", MAX_MANIFEST_SIZE);
+    images.push({ ...entry, raw });
   }
   return images;
 }

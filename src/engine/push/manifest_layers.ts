@@ -1,5 +1,6 @@
 /** A manifest whose layers come in another form. Pure. */
 import { TsboxError } from "../../errors.ts";
+import { jsonText } from "../../oci/json_text.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
 
 /**
@@ -19,7 +20,8 @@ export function manifestWithLayers(bytes: Uint8Array, layers: readonly Descripto
     const old: unknown = before[i];
     return { ...(isObject(old) ? old : {}), mediaType, digest, size };
   });
-  return new TextEncoder().encode(JSON.stringify({ ...document, layers: after }));
+  const text = jsonText({ ...document, layers: after }, "image manifest");
+  return new TextEncoder().encode(text);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
