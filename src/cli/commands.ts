@@ -54,6 +54,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/exec.ts").then((module) => module.command),
   },
   {
+    paths: ["top", "container top"],
+    summary: "Display the running processes of a container",
+    load: () => import("./commands/top.ts").then((module) => module.command),
+  },
+  {
+    paths: ["diff", "container diff"],
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    load: () => import("./commands/diff.ts").then((module) => module.command),
+  },
+  {
     paths: ["pull", "image pull"],
     summary: "Download an image from a registry",
     load: () => import("./commands/pull.ts").then((module) => module.command),

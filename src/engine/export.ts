@@ -1,15 +1,12 @@
 /** `export`: a container's root filesystem as an archive, whether it runs or not. */
-import { existsSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
 import { findContainer, type StoredContainer } from "../storage/containers.ts";
 import type { ExportJob } from "../storage/export_tree.ts";
-import { findImage } from "../storage/image_index.ts";
-import { skeletonLayer } from "../storage/skeleton.ts";
 import type { ArchiveOutput } from "./archive/output.ts";
+import { containerLayers } from "./container_layers.ts";
 import type { EngineContext } from "./context.ts";
-import { lowerDirectories } from "./inspect_image.ts";
 import { ownNamespace } from "./own_namespace.ts";
 import { startFileJob } from "./worker.ts";
 
@@ -45,17 +42,11 @@ export async function exportContainer(
 }
 
 /** The directories whose merger is the container's root, the topmost first. */
-function rootOf(dataRoot: string, { record, directory }: StoredContainer): ExportJob {
-  const { driver, image, options } = record;
-  if (options.rootfs !== undefined) return { layers: [options.rootfs], fuse: false };
-  if (driver === "copy") return { layers: [`${directory}/rootfs`], fuse: false };
-  const found = findImage(dataRoot, image.id);
-  if (found === undefined) {
-    throw new TsboxError("corrupt", `Cannot export ${record.name}: its image ${image.id} is gone`);
-  }
-  const upper = `${directory}/upper`;
-  const lower = [...lowerDirectories(dataRoot, found), skeletonLayer(dataRoot)];
-  return { layers: existsSync(upper) ? [upper, ...lower] : lower, fuse: driver !== "overlay" };
+function rootOf(dataRoot: string, container: StoredContainer): ExportJob {
+  const layers = containerLayers(dataRoot, container);
+  if (layers.kind === "whole") return { layers: [layers.directory], fuse: false };
+  const { upper, lower, fuse } = layers;
+  return { layers: upper === undefined ? lower : [upper, ...lower], fuse };
 }
 
 function isClosed(result: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Jobs for a worker, and how it answers: the protocol between the engine and itself in the user namespace. */
 import type { ExportJob } from "../storage/export_tree.ts";
 import type { FillJob } from "../storage/fill_volume.ts";
+import type { DiffJob } from "../storage/tree_changes.ts";
 import type { UnpackJob } from "../storage/unpack.ts";
 import { type ErrorCode, TsboxError } from "../errors.ts";
 
@@ -23,7 +24,9 @@ export type WorkerJob =
   /** Writes what shows through of layers as an archive to the worker's file. Results in an ExportSummary. */
   | ({ kind: "export" } & ExportJob)
   /** Gives empty volumes what the image has at their places. Results in the paths it could not read. */
-  | ({ kind: "fill" } & FillJob);
+  | ({ kind: "fill" } & FillJob)
+  /** Says what differs from layers: a line of JSON, a string, for each. Results in null. */
+  | ({ kind: "diff" } & DiffJob);
 
 /** A line of JSON on the worker's standard output, the last one about a job. */
 export type WorkerAnswer =

@@ -62,6 +62,11 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
       const { fillVolumes } = await import("../storage/fill_volume.ts");
       return fillVolumes(job);
     }
+    case "diff": {
+      const { treeChanges } = await import("../storage/tree_changes.ts");
+      treeChanges(job, (change) => writeLine(JSON.stringify(change)));
+      return null;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Containers that run while a test does something with them. */
+import { afterAll } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type ContainerRecord, readRecord } from "../../src/storage/container_record.ts";
 import { type BusyboxContainers, until } from "./busybox_containers.ts";
@@ -15,6 +16,13 @@ export interface RunningContainer {
 }
 
 let count = 0;
+const started: Bun.Subprocess[] = [];
+
+// A test that fails before it stops its container must not leave it behind.
+afterAll(async () => {
+  for (const child of started) child.kill("SIGKILL");
+  await Promise.all(started.map((child) => child.exited));
+});
 
 /** Runs a command, by default a long sleep, in a container of its own until it is stopped. */
 export async function startContainer(
@@ -25,7 +33,8 @@ export async function startContainer(
   const name = `running${process.pid}-${++count}`;
   const words = box.words(["--name", name, ...flags], command);
   const { path: cwd, env } = box.home;
-  const child = Bun.spawn([TSBOX, ...words], { cwd, env, stdin: "ignore", stderr: "inherit" });
+  const child = Bun.spawn([TSBOX, ...words], { cwd, env, stdin: "ignore", stdout: "ignore" });
+  started.push(child);
   let record: ContainerRecord | undefined;
   await until(`${name} runs`, () => {
     record = recordOf(box, name);

@@ -2,19 +2,19 @@
 const GAP = 3;
 const LEAST = 10;
 
-/** Aligns lines whose cells are separated by tabs; the last cell of a line is never padded. */
-export function alignTable(lines: readonly string[]): string {
+/** Aligns lines whose cells are separated by tabs; the last cell of a line is never padded. @param least width of a column */
+export function alignTable(lines: readonly string[], least: number = LEAST): string {
   const rows = lines.map((line) => line.split("\t"));
   const widths: number[] = [];
   for (const row of rows) {
     for (let i = 0; i < row.length - 1; i++) {
-      widths[i] = Math.max(widths[i] ?? LEAST, width(row[i] ?? "") + GAP);
+      widths[i] = Math.max(widths[i] ?? least, width(row[i] ?? "") + GAP);
     }
   }
   let text = "";
   for (const row of rows) {
     const last = row.length - 1;
-    for (let i = 0; i < last; i++) text += padded(row[i] ?? "", widths[i] ?? LEAST);
+    for (let i = 0; i < last; i++) text += padded(row[i] ?? "", widths[i] ?? least);
     text += `${row[last] ?? ""}\n`;
   }
   return text;

@@ -21,6 +21,7 @@ export interface RunningContainer {
 export function openRunning(dataRoot: string, name: string): RunningContainer {
   const { record, directory } = findContainer(dataRoot, name);
   const { state } = record;
+  if (state.status === "restarting") throw restarting(record);
   if (state.status !== "running") throw notRunning(record);
   const { pid, pidStart } = state;
   const process = openContainerProcess(pid, () => processStart(pid) === pidStart);
@@ -30,4 +31,9 @@ export function openRunning(dataRoot: string, name: string): RunningContainer {
 
 function notRunning({ id }: ContainerRecord): TsboxError {
   return new TsboxError("invalid-state", `container ${id} is not running`);
+}
+
+function restarting({ id }: ContainerRecord): TsboxError {
+  const message = `Container ${id} is restarting, wait until the container is running`;
+  return new TsboxError("invalid-state", message);
 }
