@@ -3,7 +3,8 @@ import { startLoneWorker } from "../rootless/worker.ts";
 import { ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace, type UserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
-import { FEW_NAMES, removeSmall } from "../storage/remove_directly.ts";
+import { entriesOfLayer } from "../storage/layers.ts";
+import { FEW_NAMES, type Removal, removeSmall } from "../storage/remove_directly.ts";
 import { isTrash, trashLock } from "../storage/trash.ts";
 import type { EngineContext } from "./context.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
@@ -23,7 +24,7 @@ export async function discardTrees(
   context: EngineContext,
   self: SelfCommand,
 ): Promise<void> {
-  const left = paths.map((path) => ({ path, removal: removeSmall(path, FEW_NAMES) }))
+  const left = paths.map((path) => ({ path, removal: removal(path) }))
     .filter(({ removal }) => removal !== "gone");
   if (left.length === 0) return;
   const userns = ownNamespace(context);
@@ -45,6 +46,12 @@ export async function discardTrees(
 function ownNamespace({ uid, gid, env, runtimeDir }: EngineContext): UserNamespace {
   ensureRuntimeDir(runtimeDir, uid);
   return openUserNamespace(ownIdMap({ uid, gid, name: env["USER"], mode: "auto" }), runtimeDir);
+}
+
+/** A layer says how large it is: then not a name of it is removed while the user waits. */
+function removal(path: string): Removal {
+  const isLarge = isTrash(path) && (entriesOfLayer(path) ?? 0) > FEW_NAMES;
+  return isLarge ? "large" : removeSmall(path, FEW_NAMES);
 }
 
 async function untilGone(paths: readonly string[]): Promise<void> {

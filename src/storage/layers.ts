@@ -1,6 +1,6 @@
 /** Unpacked layers: one directory each, immutable once it has its final name. */
 import { listDirectory } from "../ffi/listing.ts";
-import { exists, readText } from "../ffi/quick_files.ts";
+import { exists, readText, readTextIfAny } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import { digestHex, digestOf, isDigest } from "../oci/digest.ts";
 import { storePaths } from "./layout.ts";
@@ -54,6 +54,17 @@ export function readLayerRecord(dataRoot: string, chainID: string): LayerRecord 
       cause: error,
       hint: "remove the image and pull it again",
     });
+  }
+}
+
+/** How many entries a layer has that lies in this directory; undefined when it does not say. */
+export function entriesOfLayer(home: string): number | undefined {
+  const text = readTextIfAny(`${home}/layer.json`);
+  try {
+    const record: unknown = JSON.parse(text ?? "null");
+    return isLayerRecord(record) ? record.entries : undefined;
+  } catch {
+    return undefined;
   }
 }
 
