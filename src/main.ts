@@ -15,6 +15,8 @@ const build = {
 const WORKER = "@worker";
 /** That of one that runs a container in the background. */
 const MONITOR = "@monitor";
+/** And one that keeps a terminal open, see engine/exec/hold_terminal.ts. */
+const HOLDER = "@terminal";
 
 /** Whether this is the compiled executable: its sources are in a file system of Bun's own. */
 const compiled = import.meta.path.startsWith("/$bunfs/");
@@ -46,6 +48,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === MONITOR) {
     const { monitorMain } = await import("./engine/monitor/monitor_main.ts");
     return await monitorMain(process.env);
+  }
+  if (argv[0] === HOLDER) {
+    const { holderMain } = await import("./engine/exec/hold_terminal.ts");
+    return holderMain();
   }
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
     // What writeAll needs takes longer to load than all the rest of this.

@@ -1,5 +1,6 @@
 /** `run -t`: the user's terminal on one side, the master of the container's on the other. */
 import { closeSync } from "node:fs";
+import { DetachWatch } from "../container/detach_keys.ts";
 import { isReadable, setNonBlocking } from "../ffi/readiness.ts";
 import { isTerminal, setWindowSize, windowSize } from "../ffi/terminal.ts";
 import { deliver, type Sink } from "./deliver.ts";
@@ -12,6 +13,8 @@ export interface TerminalRequest {
   /** Where the user types; undefined (`-t` without `-i`): nothing is forwarded and no mode is changed. */
   stdin?: number;
   stdout: number;
+  /** Keys after which the user is gone, see {@link TerminalRelay.detached}; none: all pass as they are. */
+  detachKeys?: Uint8Array;
 }
 
 /** How a relay ended: all output is delivered, or there is nobody who could take it (`| head`). */
@@ -26,6 +29,10 @@ export interface TerminalRelay {
    * processes that outlive it (`--pid host`) and keep the terminal open are not waited for.
    */
   drain(): void;
+  /** Resolves when the detach keys were typed. Nothing was closed then: {@link leave} is to be called. */
+  detached: Promise<void>;
+  /** Ends the relay, but for the master: that is the caller's again. */
+  leave(): void;
   /** Gives the user's terminal back at once; also done at the end, on signals and at exit. */
   restore(): void;
 }
@@ -42,6 +49,23 @@ interface Source {
 function open(fd: number): Source {
   // A terminal as standard input is reopened by Bun: our own non-blocking flag never reaches the shell.
   return (fd === 0 ? Bun.stdin : Bun.file(fd)).stream().getReader();
+}
+
+/** What is typed, up to the detach keys. @param detach told of these */
+function watched(source: Source, keys: Uint8Array, detach: () => void): Source {
+  const watch = new DetachWatch(keys);
+  let over = false;
+  return {
+    async read() {
+      const { value } = over ? { value: undefined } : await source.read();
+      if (value === undefined) return { value };
+      const { pass, detached } = watch.take(value);
+      over = detached;
+      if (detached) detach();
+      return { value: pass };
+    },
+    cancel: () => source.cancel(),
+  };
 }
 
 /**
@@ -85,7 +109,6 @@ async function endWhenSilent(
 
 /**
  * Starts relaying. The user's terminal is in raw mode until the end; if `stdin` is none, it is left alone.
- * Bytes pass as they are, docker's detach keys (ctrl-p ctrl-q) included.
  * @throws SyscallError when `master` is not a terminal
  */
 export function relayTerminal(request: TerminalRequest): TerminalRelay {
@@ -95,21 +118,36 @@ export function relayTerminal(request: TerminalRequest): TerminalRelay {
   const held = stdin !== undefined && isTerminal(stdin) ? holdRaw(stdin) : undefined;
   const restore = () => held?.restore();
   const output = open(master);
-  const input = stdin === undefined ? undefined : open(stdin);
+  const { promise: detached, resolve: detach } = Promise.withResolvers<void>();
+  const typed = stdin === undefined ? undefined : open(stdin);
+  const { detachKeys } = request;
+  const input = typed && detachKeys ? watched(typed, detachKeys, detach) : typed;
   const toContainer = { fd: master, open: true };
   let idleSince = performance.now();
   if (input !== undefined) void copy(input, toContainer, () => {});
-  const finish = (delivered: boolean): RelayEnd => {
+  let left = false;
+  const end = () => {
     toContainer.open = false;
     unfollow();
     restore();
     void input?.cancel().catch(() => {});
-    closeSync(master);
+  };
+  const finish = (delivered: boolean): RelayEnd => {
+    if (!left) {
+      end();
+      closeSync(master);
+    }
     return delivered ? "delivered" : "output-closed";
   };
   return {
     finished: copy(output, { fd: stdout, open: true }, (since) => idleSince = since).then(finish),
     drain: () => void (toContainer.open && endWhenSilent(toContainer, output, () => idleSince)),
+    detached,
+    leave: () => {
+      left = true;
+      end();
+      void output.cancel().catch(() => {});
+    },
     restore,
   };
 }

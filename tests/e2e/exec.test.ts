@@ -222,6 +222,43 @@ describe("a terminal", () => {
     expect(status).toBe(0);
   });
 
+  test("stays with its command when the user types the detach keys", async () => {
+    for (
+      const [flags, keys] of [[[], "\x10\x11"], [["--detach-keys", "ctrl-x,x"], "\x18x"]] as const
+    ) {
+      const script = "read a; yes 98836 | head -100000; sleep 98837; echo $a";
+      const session = terminal(["-it", ...flags], ["sh", "-c", script]);
+      session.type("line\n");
+      await session.waitFor(/98836/);
+      session.type(keys);
+      await session.waitFor(/read escape sequence/);
+      expect(await session.exited).toBe(0);
+      await until(
+        "it goes on without a reader",
+        () => processesWith("sleep\x0098837").length === 1,
+      );
+      processesWith("sleep\x0098837").forEach((pid) => process.kill(pid));
+      await until("the command ends", () => processesWith("98836").length === 0);
+    }
+    await until("nobody holds the terminal", () => processesWith("@terminal").length === 0);
+    const wrong = await exec(["--detach-keys", "ctrl-"], ["true"]);
+    expect(wrong.stderr).toContain("invalid detach keys provided");
+  });
+
+  test("with -d is held open for the command", async () => {
+    const script = "tty >/tmp/tty; seq 100000; sleep 98838";
+    expect(await exec(["-dt"], ["sh", "-c", script])).toEqual({
+      stdout: "",
+      stderr: "",
+      status: 0,
+    });
+    await until("it writes on without a reader", () => processesWith("sleep\x0098838").length > 0);
+    expect(await sh([], "cat /tmp/tty")).toMatch(/^\/dev\/pts\/\d+\n$/);
+    processesWith("sleep\x0098838").forEach((pid) => process.kill(pid));
+    processesWith("sleep 98838").forEach((pid) => process.kill(pid));
+    await until("nobody holds the terminal", () => processesWith("@terminal").length === 0);
+  });
+
   test("is closed when exec is killed, which ends the shell on it", async () => {
     const session = terminal(["-it"], ["sh", "-c", "echo ready; exec sleep 98831"]);
     await session.waitFor(/ready/);

@@ -13,6 +13,11 @@ export const command: Command = {
     if (!detach && tty && interactive && !io.isTty(0)) {
       throw new UsageError("the input device is not a TTY", 1);
     }
-    return exec(options, context, { notice: (text) => io.err(text + "\n") });
+    return exec(options, context, {
+      get self() {
+        return io.self;
+      },
+      notice: (text) => io.err(text + "\n"),
+    });
   },
 };

@@ -1,3 +1,4 @@
+import { parseDetachKeys } from "../../container/detach_keys.ts";
 import type { ExecOptions } from "../../container/exec_options.ts";
 import { TsboxError } from "../../errors.ts";
 import type { ParsedLine } from "../parse.ts";
@@ -13,6 +14,8 @@ export function makeExecOptions(
   const { flags, args } = line;
   const [container = "", ...command] = args;
   const user = flags.last("user");
+  const detachKeys = flags.last("detach-keys");
+  if (detachKeys) parseDetachKeys(detachKeys);
   return {
     container,
     command,
@@ -22,6 +25,7 @@ export function makeExecOptions(
     privileged: flags.on("privileged"),
     ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller),
     ...(user && { user }),
+    ...(detachKeys && { detachKeys }),
     ...workdir(flags.last("workdir")),
   };
 }

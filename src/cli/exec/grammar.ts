@@ -14,7 +14,6 @@ export const execGrammar: CommandGrammar = {
       name: "detach-keys",
       value: "string",
       help: "Override the key sequence for detaching a container",
-      unsupported: true,
     },
     { name: "env", short: "e", value: "list", help: "Set environment variables" },
     { name: "env-file", value: "list", help: "Read in a file of environment variables" },

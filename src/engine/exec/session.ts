@@ -2,12 +2,13 @@
 import type { ExecOptions } from "../../container/exec_options.ts";
 import { O } from "../../ffi/constants.ts";
 import { errnoName } from "../../ffi/errno.ts";
-import { type Ending, exitStatus } from "../../ffi/process.ts";
+import { exitStatus } from "../../ffi/process.ts";
 import { closeFile, openFile } from "../../ffi/quick_files.ts";
 import { isTerminal, type WindowSize, windowSize } from "../../ffi/terminal.ts";
 import type { ExecProcess } from "../../rootless/exec.ts";
 import { TsboxError } from "../../errors.ts";
 import { containerStdio } from "../run/stdio.ts";
+import type { TerminalRelay } from "../terminal_relay.ts";
 import type { ExecHost } from "./host.ts";
 
 /** The user's side of a process that is to be started. */
@@ -29,17 +30,21 @@ const LOST_OUTPUT = 125;
 
 /** Prepares the user's side. */
 export function execSession(options: ExecOptions, host: ExecHost): ExecSession {
-  if (options.detach) return detachedSession();
-  return options.tty ? terminalSession(options) : streamSession(options, host);
+  if (options.detach) return detachedSession(options, host);
+  return options.tty ? terminalSession(options, host) : streamSession(options, host);
 }
 
-function detachedSession(): ExecSession {
+function detachedSession({ tty }: ExecOptions, host: ExecHost): ExecSession {
   const nothing = openFile("/dev/null", O.RDWR);
   return {
     descriptors: [nothing, nothing, nothing],
-    run() {
+    terminal: tty ? DEFAULT_SIZE : undefined,
+    async run({ terminal }) {
       closeFile(nothing);
-      return Promise.resolve(0);
+      if (terminal === undefined) return 0;
+      const { holdTerminal } = await import("./hold_terminal.ts");
+      holdTerminal(terminal, host.self);
+      return 0;
     },
     abandon: () => closeFile(nothing),
   };
@@ -64,29 +69,45 @@ function streamSession({ interactive }: ExecOptions, host: ExecHost): ExecSessio
   };
 }
 
-function terminalSession({ interactive }: ExecOptions): ExecSession {
+function terminalSession(options: ExecOptions, host: ExecHost): ExecSession {
+  const { interactive } = options;
   const terminal = (isTerminal(1) ? windowSize(1) : undefined) ?? DEFAULT_SIZE;
   return {
     descriptors: [0, 1, 2],
     terminal,
     abandon: () => {},
     async run(process) {
-      if (process.terminal === undefined) throw new TsboxError("host", "Cannot get the terminal");
+      const { terminal: master } = process;
+      if (master === undefined) throw new TsboxError("host", "Cannot get the terminal");
       const { relayTerminal } = await import("../terminal_relay.ts");
       const relay = relayTerminal({
-        master: process.terminal,
-        ...(interactive ? { stdin: 0 } : {}),
+        master,
+        ...(interactive ? { stdin: 0, detachKeys: await detachKeys(options) } : {}),
         stdout: 1,
       });
-      let ending: Ending;
       try {
-        ending = await process.ended();
+        const ending = await Promise.race([process.ended(), relay.detached]);
+        if (ending === undefined) return await leave(relay, master, host);
         relay.drain();
         await relay.finished;
+        return exitStatus(ending);
       } finally {
         relay.restore();
       }
-      return exitStatus(ending);
     },
   };
+}
+
+async function detachKeys({ detachKeys: chosen }: ExecOptions): Promise<Uint8Array> {
+  const { DEFAULT_DETACH_KEYS, parseDetachKeys } = await import("../../container/detach_keys.ts");
+  return parseDetachKeys(chosen ?? DEFAULT_DETACH_KEYS);
+}
+
+/** The user goes, the command stays. */
+async function leave(relay: TerminalRelay, master: number, host: ExecHost): Promise<number> {
+  const { holdTerminal } = await import("./hold_terminal.ts");
+  relay.leave();
+  holdTerminal(master, host.self);
+  host.notice("read escape sequence");
+  return 0;
 }
