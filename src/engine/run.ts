@@ -66,7 +66,7 @@ async function runCreated(it: Run): Promise<number> {
     throw error;
   } finally {
     if (options.remove || options.debugPlan) {
-      await discardContainer(container, userns, context, host);
+      await discardContainer(container, userns, context, host, it.leave);
     }
   }
 }

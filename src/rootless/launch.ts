@@ -14,7 +14,7 @@ import { PR, SIGKILL } from "../ffi/constants.ts";
 import type { UserFiles } from "../container/user.ts";
 import type { NamespaceType, RuntimeSpec, SpecProcess } from "../oci/runtime_spec.ts";
 import { TsboxError } from "../errors.ts";
-import { type Guard, startGuard } from "./launch/guard.ts";
+import { type Guard, type LastStep, startGuard } from "./launch/guard.ts";
 import { stubFailure } from "./launch/stub_failure.ts";
 import type { Rootfs } from "./launch/rootfs_ops.ts";
 import {
@@ -206,7 +206,7 @@ export class Launch {
     const { pid } = this;
     const stub = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
-    const guard = this.#startGuard();
+    this.#startGuard();
     this.#say();
     const terminal = this.#waitExecuted(stub, process);
     this.#over = true;
@@ -214,7 +214,6 @@ export class Launch {
     let alive = true;
     const end = ended(pid).then((ending) => {
       alive = false;
-      guard.dismiss();
       return ending;
     });
     const signal = (number: number) => void (alive && sendSignal(pid, number));
@@ -289,13 +288,21 @@ export class Launch {
     if (this.#init !== undefined) raw("close", this.#init);
   }
 
+  /** Has the steps done by a process that outlives us, when the container has ended. False when they are still ours to do. */
+  leave(steps: readonly LastStep[]): boolean {
+    return this.#guard?.leaveTo(steps) ?? false;
+  }
+
   /**
    * Gives up: kills the first process and waits for it. When a step has failed, or the container has run
    * and ended, there is nothing left to do but to wait for a helper.
    */
   abort(): void {
-    this.#guard?.reap();
-    if (this.#over) return;
+    if (this.#over) {
+      this.#guard?.dismiss();
+      this.#guard?.reap();
+      return;
+    }
     try {
       sendSignal(this.pid, SIGKILL);
     } catch {

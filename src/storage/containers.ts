@@ -1,7 +1,13 @@
 /** The containers of a store: made, found, listed, deleted. Their lock says whether they live. */
 import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
-import { ensureDirectory, isErrno, makeDirectory, rename } from "../ffi/quick_files.ts";
+import {
+  ensureDirectory,
+  isErrno,
+  makeDirectory,
+  removeIfEmpty,
+  rename,
+} from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
 import { TsboxError } from "../errors.ts";
 import {
@@ -246,10 +252,12 @@ function moved(from: string, to: string): boolean {
  * path of what the caller alone could not remove at once (files of foreign owners, very many files): a
  * job for a worker.
  * Does nothing for a container that was deleted before.
+ * @param leave takes the steps to delete a container that wrote nothing, to be done without us; false: it cannot
  */
 export function deleteContainer(
   dataRoot: string,
   container: { id: string; name: string; directory: string; lock: ContainerLock },
+  leave: (steps: readonly DeletionStep[]) => boolean = () => false,
 ): string | undefined {
   const { id, name, directory, lock } = container;
   const dying = trashPath(dataRoot, `container-${id}`);
@@ -257,8 +265,46 @@ export function deleteContainer(
     // The name first: as long as the directory is there nobody else takes the name over.
     releaseName(dataRoot, id, name);
     if (!moved(directory, dying)) return undefined;
+    if (isUntouched(dying) && leave(untouchedSteps(dying))) return undefined;
     return removeSmall(dying, FEW_NAMES) === "gone" ? undefined : dying;
   } finally {
     lock.release();
   }
+}
+
+/** Removing a file or an empty directory, or making a directory accessible to its owner. Paths are absolute. */
+export type DeletionStep = { kind: "file" | "directory" | "open"; path: string };
+
+/** Whether an ended container wrote nothing: then all that is in its directory is known. Takes `upper` away. */
+function isUntouched(directory: string): boolean {
+  try {
+    return removeIfEmpty(`${directory}/upper`);
+  } catch {
+    return false;
+  }
+}
+
+const FILES = [
+  "work/work/incompat/volatile/dirty",
+  "container.json",
+  "volumes.json",
+  "hosts",
+  "hostname",
+  "resolv.conf",
+  "lock",
+];
+/** What overlayfs makes there, and nobody can enter at first, the deepest last; it may be that the deeper ones are missing. */
+const CLOSED = ["work/work", "work/work/incompat", "work/work/incompat/volatile"];
+
+/** Pure. Should there be more, the directory stays: what is in tmp/ is finished by the next command. */
+function untouchedSteps(directory: string): DeletionStep[] {
+  const steps: DeletionStep[] = [];
+  for (const name of CLOSED) steps.push({ kind: "open", path: `${directory}/${name}` });
+  for (const name of FILES) steps.push({ kind: "file", path: `${directory}/${name}` });
+  for (let i = CLOSED.length - 1; i >= 0; i--) {
+    steps.push({ kind: "directory", path: `${directory}/${CLOSED[i]}` });
+  }
+  steps.push({ kind: "directory", path: `${directory}/work` });
+  steps.push({ kind: "directory", path: directory });
+  return steps;
 }

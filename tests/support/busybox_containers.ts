@@ -48,13 +48,26 @@ export async function busyboxContainers(image: ImageOptions = {}): Promise<Busyb
       if (result.status === 0 && result.stderr === "") return result.stdout;
       throw new Error(`${script}: ${result.status}\n${result.stdout}${result.stderr}`);
     },
-    leftovers: () =>
-      ["containers", "names", "tmp"].flatMap((folder) => namesIn(`${home.dataRoot}/${folder}`)),
+    leftovers: () => {
+      awaitDeletions(`${home.dataRoot}/tmp`);
+      return ["containers", "names", "tmp"].flatMap((folder) =>
+        namesIn(`${home.dataRoot}/${folder}`)
+      );
+    },
     stop: async () => {
       home.remove();
       await registry.stop();
     },
   };
+}
+
+/** Milliseconds in which a container that has left the store is deleted by the process that outlives its command. */
+const DELETION = 500;
+
+function awaitDeletions(folder: string): void {
+  const deadline = Date.now() + DELETION;
+  const isGoing = () => namesIn(folder).some((name) => name.startsWith("trash-container-"));
+  while (isGoing() && Date.now() < deadline) Bun.sleepSync(2);
 }
 
 function namesIn(folder: string): string[] {

@@ -13,6 +13,7 @@ import {
   openUserNamespace,
   type UserNamespace,
 } from "../../rootless/user_namespace.ts";
+import type { DeletionStep } from "../../storage/containers.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
 import { openStore } from "../../storage/layout.ts";
 import type { EngineContext } from "../context.ts";
@@ -36,6 +37,8 @@ export interface Preparation {
   network: RunNetwork;
   /** The launch, begun at the latest now. */
   launch(): Promise<Launch>;
+  /** Has steps done by a process that outlives us; false when they are still ours to do. */
+  leave(steps: readonly DeletionStep[]): boolean;
   /** Ends whatever was begun and is not part of a running container. */
   giveUp(): void;
 }
@@ -97,6 +100,7 @@ export async function prepareRun(
       session,
       network,
       launch: begin,
+      leave: (steps) => launch?.leave(steps) ?? false,
       giveUp,
     };
   } catch (error) {

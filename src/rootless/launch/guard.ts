@@ -3,24 +3,37 @@
  *
  * The death signal a process asks for itself (PR_SET_PDEATHSIG) is lost as soon as it changes its user, which
  * the entry points of many images do. The guard shares our memory, runs no code of ours but a few system
- * calls, and waits for the end of a pipe that only we can write to.
+ * calls, and waits for the end of a pipe that only we can write to. It can also do what is left to be done when
+ * we have nothing to say any more: then our end, which takes the kernel a while, is not waited for either.
  */
 import { Arena } from "../../ffi/arena.ts";
-import { AT_EMPTY_PATH, CLONE, PR, SIGKILL } from "../../ffi/constants.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, CLONE, PR, SIGKILL } from "../../ffi/constants.ts";
 import { IMAGE_BASE, toElf } from "../../ffi/elf.ts";
 import { runProgram } from "../../ffi/executor.ts";
-import { raw, sys } from "../../ffi/libc.ts";
+import { pin, raw, sys } from "../../ffi/libc.ts";
+import { ARCH } from "../../ffi/numbers.ts";
 import { sealedFile } from "../../ffi/memfd.ts";
 import { errorOf, opClone, pipe, sendSignal, waitBlocking } from "../../ffi/process.ts";
 import { Program } from "../../ffi/program.ts";
 
+/** Removes a file, or an empty directory, or makes a directory accessible to us. Paths are absolute. */
+export type LastStep = { kind: "file" | "directory" | "open"; path: string };
+
 /** A guard at work. */
 export interface Guard {
+  /**
+   * Has the guard do the steps, which may fail, and end; we need not wait for it, nor live. False when it cannot: it
+   * has ended already, or has memory of its own. Only when what it guards has ended.
+   */
+  leaveTo(steps: readonly LastStep[]): boolean;
   /** Tells the guard to end, when what it guards has ended and was waited for. */
   dismiss(): void;
   /** Waits until it has, so that nobody else has to; does nothing before {@link dismiss} or again. */
   reap(): void;
 }
+
+/** Ops that it may have. */
+const ROOM = 64;
 
 /** Descriptors of the guard, above any that it is started with in practice. */
 const FD = { life: 1000, target: 1001 } as const;
@@ -35,7 +48,7 @@ export function startGuard(target: number, lasting = false): Guard {
   const life = pipe();
   const handle = sys(`open process ${target}`, "pidfd_open", target, 0);
   const elf = lasting ? sealedFile("tsbox-guard", guardElf()) : undefined;
-  const program = new Program(Arena.live());
+  const program = new Program(Arena.live(), ARCH, ROOM);
   opClone(program, lasting ? CLONE.VFORK : 0);
   program.op("keep the pipe", "dup3", [life.read, FD.life, 0]);
   program.op("keep the target", "dup3", [handle, FD.target, 0]);
@@ -53,6 +66,15 @@ export function startGuard(target: number, lasting = false): Guard {
   }
   let state: "watching" | "ending" | "gone" = "watching";
   return {
+    leaveTo(steps) {
+      if (state !== "watching" || lasting) return false;
+      state = "gone";
+      opLastSteps(program, steps);
+      program.extend();
+      raw("write", life.write, pin(new Uint8Array(1)), 1);
+      raw("close", life.write);
+      return true;
+    },
     dismiss() {
       if (state !== "watching") return;
       state = "ending";
@@ -74,9 +96,25 @@ function opGuard(program: Program, firstUnused: number): void {
   // Also 0, 1 and 2: whoever reads the container's output waits for the last one to close it.
   program.op("close descriptors", "close_range", [0, FD.life - 1, 0]);
   program.op("close descriptors", "close_range", [firstUnused, 0xffffffff, 0]);
-  program.op("wait", "read", [FD.life, arena.reserve(8), 1], { ignore: true });
+  // A word leads over what follows to the last steps; the end of the pipe is a failure.
+  program.op("wait", "read", [FD.life, arena.reserve(8), 1], { nonzero: true, skip: 2 });
+  program.onFailure();
   const kill = [FD.target, SIGKILL, 0, 0];
   program.op("kill the container", "pidfd_send_signal", kill, { ignore: true });
+  program.op("exit", "exit_group", [0]);
+}
+
+function opLastSteps(program: Program, steps: readonly LastStep[]): void {
+  const { arena } = program;
+  for (const { kind, path } of steps) {
+    const name = arena.text(path);
+    if (kind === "open") {
+      program.op(`open ${path}`, "fchmodat", [AT_FDCWD, name, 0o700], { ignore: true });
+    } else {
+      const flags = kind === "directory" ? AT_REMOVEDIR : 0;
+      program.op(`delete ${path}`, "unlinkat", [AT_FDCWD, name, flags], { ignore: true });
+    }
+  }
   program.op("exit", "exit_group", [0]);
 }
 
