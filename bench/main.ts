@@ -2,7 +2,7 @@
  * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
  * prepares the surroundings: the packages, a cgroup that podman and crun accept.
  *
- * Usage: main.ts [run|version|pull|push|load|memory ...]   only these parts
+ * Usage: main.ts [run|version|pull|push|load|rmi|memory ...]   only these parts
  */
 import { tmpdir } from "node:os";
 import { TSBOX } from "../tests/support/cli.ts";
@@ -18,12 +18,13 @@ import { makePlace, ok, type Place, removePlace } from "./places.ts";
 import { benchmarkPull, type LargeImages, pushLargeImages } from "./pull_benchmark.ts";
 import { benchmarkPush } from "./push_benchmark.ts";
 import { report, type Results } from "./report.ts";
+import { benchmarkRmi } from "./rmi_benchmark.ts";
 import { benchmarkRun, benchmarkStages, benchmarkVersion } from "./run_benchmark.ts";
 
 /** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
 const MEMORY = "/dev/shm";
 
-const PARTS = ["version", "run", "images", "pull", "push", "load", "memory"] as const;
+const PARTS = ["version", "run", "images", "pull", "push", "load", "rmi", "memory"] as const;
 type Part = typeof PARTS[number];
 
 async function run(
@@ -85,6 +86,7 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
       push: images && wanted("push") ? await push(tmpfs, images) : [],
       load: wanted("load") ? await benchmarkLoad(tmpfs, TSBOX, 6) : [],
+      rmi: wanted("rmi") ? await benchmarkRmi(tmpfs, TSBOX) : [],
       memory: wanted("memory") ? await memory(disk, registry) : [],
     };
   } finally {

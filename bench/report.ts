@@ -15,12 +15,13 @@ export interface Results {
   /** The same. */
   push: { title: string; timings: Timing[] }[];
   load: { title: string; timings: Timing[] }[];
+  rmi: Timing[];
   memory: PeakMemory[];
 }
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, images, stages, pull, push, load, memory } = results;
+  const { version, run, images, stages, pull, push, load, rmi, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
     ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
@@ -32,6 +33,7 @@ export function report(results: Results): string {
     ...push.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
     ...(load.length > 0 ? [LOAD] : []),
     ...load.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
+    ...(rmi.length > 0 ? ["## Removing an image", table(rmi)] : []),
     ...(memory.length > 0 ? [MEMORY, memoryTable(memory)] : []),
   ];
   return [head(results), ...parts].join("\n\n") + "\n";
