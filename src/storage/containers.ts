@@ -111,7 +111,7 @@ export function readContainer(directory: string): StoredContainer | undefined {
 }
 
 /** Milliseconds that the owner of a dead process gets to write down its end, or, killed itself, to be gone. */
-const SETTLING = 500;
+const SETTLING = 200;
 
 /** The process is dead and its owner is not done with it: a moment later it will be known how it ended. */
 function readDying(directory: string, before: ContainerRecord): StoredContainer | undefined {
