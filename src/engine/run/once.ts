@@ -7,7 +7,7 @@ import { exitStatus } from "../../ffi/process.ts";
 import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
 import type { Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
-import { processStart } from "../../storage/container_lock.ts";
+import { currentBoot, processStart } from "../../storage/container_lock.ts";
 import {
   type ContainerRecord,
   summarizeSpec,
@@ -175,7 +175,8 @@ async function serve(
   const { pid } = running;
   let delivered = false;
   try {
-    record.state = { status: "running", pid, pidStart: processStart(pid) ?? 0, startedAt };
+    const pidStart = processStart(pid) ?? 0;
+    record.state = { status: "running", pid, pidStart, bootId: currentBoot(), startedAt };
     writeRecord(container.directory, record);
     delivered = await session.run(running);
   } finally {
