@@ -17,6 +17,8 @@ const WORKER = "@worker";
 const MONITOR = "@monitor";
 /** And one that keeps a terminal open, see engine/exec/hold_terminal.ts. */
 const HOLDER = "@terminal";
+/** That of one that looks whether a container is healthy. */
+const PROBE = "@probe";
 
 /** Whether this is the compiled executable: its sources are in a file system of Bun's own. */
 const compiled = import.meta.path.startsWith("/$bunfs/");
@@ -52,6 +54,11 @@ async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === HOLDER) {
     const { holderMain } = await import("./engine/exec/hold_terminal.ts");
     return holderMain();
+  }
+  if (argv[0] === PROBE) {
+    const { probeMain } = await import("./engine/health/probe_main.ts");
+    writeAll(1, await probeMain(argv.slice(1)));
+    return 0;
   }
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
     // What writeAll needs takes longer to load than all the rest of this.

@@ -1,15 +1,6 @@
 /** The `config` part of an image config, in the words of its JSON (OCI image spec, config.md; docker's additions). */
 
-/** When a container counts as healthy. Times in nanoseconds. */
-export interface Healthcheck {
-  /** `NONE`; or `CMD` and words; or `CMD-SHELL` and a line. */
-  Test: string[];
-  Interval?: number;
-  Timeout?: number;
-  StartPeriod?: number;
-  StartInterval?: number;
-  Retries?: number;
-}
+import type { Healthcheck } from "../oci/healthcheck.ts";
 
 export type Keys = Record<string, Record<string, never>>;
 

@@ -1,6 +1,6 @@
 /** The HEALTHCHECK instruction. Pure. */
 import { TsboxError } from "../errors.ts";
-import type { Healthcheck } from "./container_config.ts";
+import { type Healthcheck, parseDuration } from "../oci/healthcheck.ts";
 import { execForm } from "./exec_form.ts";
 
 type Times = "Interval" | "Timeout" | "StartPeriod" | "StartInterval";
@@ -13,15 +13,6 @@ const TIMES: Readonly<Record<string, Times>> = {
 };
 
 /** Nanoseconds. */
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  "µs": 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
 const SHORTEST = 1e6;
 
 /** @param text what follows the word @throws TsboxError "invalid-argument" in docker's words */
@@ -64,15 +55,11 @@ function setFlag(check: Healthcheck, name: string, value: string): void {
   else throw invalid(`--retries must be a whole number that is not negative (not ${value})`);
 }
 
-/** Go's durations: `1m30s`. */
 function readDuration(name: string, text: string): number {
-  const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)/g)];
-  const whole = parts.map(([part]) => part).join("");
-  const sum = parts.reduce((sum, [, n, unit = ""]) => sum + Number(n) * (UNITS[unit] ?? 0), 0);
-  if (text === "0") return 0;
-  if (whole !== text || text === "") throw invalid(`--${name}: invalid duration "${text}"`);
-  if (sum !== 0 && sum < SHORTEST) throw invalid(`Interval "${name}" cannot be less than 1ms`);
-  return Math.round(sum);
+  const time = parseDuration(text);
+  if (time === undefined || time < 0) throw invalid(`--${name}: invalid duration "${text}"`);
+  if (time !== 0 && time < SHORTEST) throw invalid(`Interval "${name}" cannot be less than 1ms`);
+  return time;
 }
 
 function invalid(message: string): TsboxError {

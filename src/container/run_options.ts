@@ -1,4 +1,5 @@
 /** What the user asked of `run`, parsed and checked, before any image or host is looked at. */
+import type { Healthcheck } from "../oci/healthcheck.ts";
 import type { RestartPolicy } from "./restart_policy.ts";
 
 /** What a volume is when it is mounted. */
@@ -118,6 +119,8 @@ export interface RunOptions {
   readOnly: boolean;
   network: "none" | "host" | "private";
   publish: PortMapping[];
+  /** Ports that it listens on, `80/tcp`. */
+  expose?: string[];
   capAdd: string[];
   capDrop: string[];
   seccomp: SeccompChoice;
@@ -134,6 +137,8 @@ export interface RunOptions {
   stopSignal?: string;
   /** Seconds between the stop signal and SIGKILL; -1 waits for ever, default 10. */
   stopTimeout?: number;
+  /** What of the image's check is to be otherwise. */
+  healthcheck?: Healthcheck;
   /** In the background, by a monitor of its own. */
   detach: boolean;
   /** Default "no". */

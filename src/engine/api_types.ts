@@ -48,6 +48,9 @@ export interface ContainerSummary {
   /** `Up 5 minutes`. */
   Status: string;
   HostConfig: { NetworkMode: string };
+  /** Bytes it wrote, and with its image; only when asked for. */
+  SizeRw?: number;
+  SizeRootFs?: number;
   Mounts: MountPoint[];
 }
 

@@ -13,7 +13,7 @@ import { create } from "./run/create.ts";
 import { discardContainer } from "./run/discard.ts";
 import type { RunHost } from "./run/host.ts";
 import { imageDefaults, imageFor } from "./run/image.ts";
-import { specOf, withMounts } from "./run/once.ts";
+import { declaredPart, specOf, withMounts } from "./run/once.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
 
 /**
@@ -53,6 +53,7 @@ export async function createOnly(
       driver,
       ownersLost: image?.ownersLost ?? false,
       ...(stopSignal && { stopSignal }),
+      ...declaredPart(options, image),
       state: { status: "created" },
     });
     return id;

@@ -29,9 +29,8 @@ export async function exec(
 ): Promise<number> {
   const container = openRunning(context.dataRoot, options.container);
   try {
-    const spec = await execSpec(options, container);
     const session = execSession(options, host);
-    return await session.run(await start(spec, container, session));
+    return await session.run(await startInside(options, container, session));
   } finally {
     closeContainerProcess(container.process);
   }
@@ -54,12 +53,18 @@ async function execSpec(
   return withUser(spec, readUserFiles(process));
 }
 
-async function start(
-  spec: RuntimeSpec,
-  { record, process }: RunningContainer,
-  session: ExecSession,
+/** What a process inside gets of the outside. */
+type Streams = Pick<ExecSession, "descriptors" | "terminal" | "abandon">;
+
+/** Starts a process in a container; its streams are abandoned when that fails. @throws TsboxError */
+export async function startInside(
+  options: ExecOptions,
+  container: RunningContainer,
+  session: Streams,
 ): Promise<ExecProcess> {
+  const { record, process } = container;
   try {
+    const spec = await execSpec(options, container);
     return startExec({
       container: process,
       namespaces: namespaceTypes(record.options),

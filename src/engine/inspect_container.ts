@@ -1,7 +1,9 @@
 import type { MountRequest } from "../container/run_options.ts";
+import type { Health } from "../container/health_state.ts";
 import type { ContainerRecord, ContainerState } from "../storage/container_record.ts";
 import type { StoredContainer } from "../storage/containers.ts";
 import type { StoredImage } from "../storage/image_index.ts";
+import { healthOf } from "./health/health_of.ts";
 import { hostConfig, portBindings } from "./host_config.ts";
 import { keySet, lowerDirectories } from "./inspect_image.ts";
 import { mountPoints } from "./mount_points.ts";
@@ -25,7 +27,7 @@ export function containerInspection(
     Created: record.created,
     Path: spec.args[0] ?? "",
     Args: spec.args.slice(1),
-    State: statePart(record.state),
+    State: { ...statePart(record.state), ...healthPart(record, directory) },
     Image: record.image.id,
     ResolvConfPath: `${directory}/resolv.conf`,
     HostnamePath: `${directory}/hostname`,
@@ -74,12 +76,22 @@ function statePart(state: ContainerState) {
   };
 }
 
-function configPart({ options, spec, labels, image: from }: ContainerRecord, image?: StoredImage) {
+function healthPart(record: ContainerRecord, directory: string): { Health?: Health } {
+  const health = healthOf(record, directory);
+  return health === undefined ? {} : { Health: health };
+}
+
+function configPart(record: ContainerRecord, image?: StoredImage) {
+  const { options, spec, labels, image: from } = record;
   const config = image?.config;
   const { entrypoint } = options;
+  const check = options.healthcheck?.Test[0] === "NONE"
+    ? options.healthcheck
+    : record.healthcheck ?? config?.healthcheck;
   const command = options.command.length > 0 ? options.command : null;
   const exposed = new Set([
     ...(config?.exposedPorts ?? []),
+    ...(options.expose ?? []),
     ...options.publish.map((port) => `${port.containerPort}/${port.protocol}`),
   ]);
   return {
@@ -105,6 +117,7 @@ function configPart({ options, spec, labels, image: from }: ContainerRecord, ima
       ? null
       : [entrypoint],
     Labels: labels,
+    ...(check !== undefined && { Healthcheck: check }),
     ...(stopSignal(options.stopSignal, config?.stopSignal)),
   };
 }

@@ -15,6 +15,7 @@ function configPart({ config }: StoredImage) {
     Entrypoint: config.entrypoint ?? null,
     Labels: Object.keys(config.labels).length === 0 ? null : config.labels,
     ...(config.stopSignal !== undefined && { StopSignal: config.stopSignal }),
+    ...(config.healthcheck !== undefined && { Healthcheck: config.healthcheck }),
   };
 }
 

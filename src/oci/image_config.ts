@@ -1,6 +1,7 @@
 /** The image config (OCI image spec, config.md), decoded from untrusted bytes. */
 import { TsboxError } from "../errors.ts";
 import { type Digest, isDigest } from "./digest.ts";
+import { HEALTH_TIMES, type Healthcheck } from "./healthcheck.ts";
 import { type JsonReader, readJson } from "./json_reader.ts";
 import { MAX_CONFIG_SIZE } from "./manifest.ts";
 
@@ -30,6 +31,9 @@ export interface ImageConfig {
   /** `80/tcp`; sorted. */
   exposedPorts: string[];
   stopSignal?: string;
+  healthcheck?: Healthcheck;
+  /** What a health check's line is given to; `/bin/sh -c` when it is missing. */
+  shell?: string[];
   labels: Record<string, string>;
   history: HistoryEntry[];
 }
@@ -88,12 +92,16 @@ type ProcessPart = Pick<
   | "volumes"
   | "exposedPorts"
   | "stopSignal"
+  | "healthcheck"
+  | "shell"
   | "labels"
 >;
 
 function readProcess(config: JsonReader | undefined): ProcessPart {
   const entrypoint = config?.optionalStrings("Entrypoint");
   const cmd = config?.optionalStrings("Cmd");
+  const shell = config?.optionalStrings("Shell");
+  const healthcheck = readHealthcheck(config?.optionalObject("Healthcheck"));
   return {
     ...(entrypoint && { entrypoint }),
     ...(cmd && { cmd }),
@@ -103,8 +111,19 @@ function readProcess(config: JsonReader | undefined): ProcessPart {
     volumes: config?.optionalObject("Volumes")?.keys().sort() ?? [],
     exposedPorts: config?.optionalObject("ExposedPorts")?.keys().sort() ?? [],
     ...(config ? strings(config, { stopSignal: "StopSignal" }) : {}),
+    ...(healthcheck && { healthcheck }),
+    ...(healthcheck && shell?.length && { shell }),
     labels: config?.optionalObject("Labels")?.stringMap() ?? {},
   };
+}
+
+function readHealthcheck(json: JsonReader | undefined): Healthcheck | undefined {
+  if (json === undefined) return undefined;
+  const check: Healthcheck = { Test: json.optionalStrings("Test") ?? [] };
+  for (const name of [...HEALTH_TIMES, "Retries"] as const) {
+    if (json.has(name)) check[name] = json.size(name);
+  }
+  return check;
 }
 
 function readHistory(json: JsonReader): HistoryEntry {

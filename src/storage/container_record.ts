@@ -2,6 +2,7 @@ import { launchNotes } from "../container/annotations.ts";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
 import { readText, rename, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
+import type { Healthcheck } from "../oci/healthcheck.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
 
 /** Where a container is in its life; each member carries what exists there. Times are RFC 3339. */
@@ -54,6 +55,12 @@ export interface ContainerRecord {
   ports?: PortMapping[];
   /** What asks it to end: the user's or the image's choice; SIGTERM when neither has one. */
   stopSignal?: string;
+  /** Ports that it is said to listen on, `80/tcp`: the image's word and the user's. Undefined: none. */
+  exposed?: string[];
+  /** What is checked while it runs: the user's word and the image's; undefined: nothing. */
+  healthcheck?: Healthcheck;
+  /** What a check's line is given to, where that is not `/bin/sh -c`. */
+  shell?: string[];
   /** How often its monitor started it again. */
   restartCount?: number;
   /** The user stopped it: `unless-stopped` does not start it after a reboot. */

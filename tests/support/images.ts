@@ -5,6 +5,7 @@ import { tar, type TarEntry } from "./tar.ts";
 
 /** The `config` part of an image config, in the names of the OCI image spec. */
 export interface ImageSettings {
+  Healthcheck?: { Test: string[] } & Record<string, unknown>;
   Entrypoint?: string[];
   Cmd?: string[];
   Env?: string[];

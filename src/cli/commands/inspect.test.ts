@@ -7,7 +7,7 @@ import {
   exitedState,
   imageId,
   imageOf,
-  liveRun,
+  killedRun,
   storeContainer,
   storeImages,
 } from "../../../tests/support/container_records.ts";
@@ -79,7 +79,7 @@ test("an image is shown in Docker's shape", async () => {
 
 test("a running container is shown with its process and its ports", async () => {
   storeImages(store, [imageOf("a")]);
-  const state = liveRun();
+  const state = killedRun();
   const port = { hostIp: "127.0.0.1", containerPort: 80, protocol: "tcp" } as const;
   const made = storeContainer(store, "web", state, {
     publish: [{ ...port, hostPort: 0 }],

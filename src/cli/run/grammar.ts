@@ -1,15 +1,15 @@
 import type { CommandGrammar, Flag } from "../flags.ts";
 
 /** Flags docker's `run` has and tsbox has not; `name:letter` where there is a short form. */
-const UNSUPPORTED = "annotation attach:a blkio-weight blkio-weight-device cgroup-parent cgroupns " +
-  "cpu-count cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares:c cpus " +
-  "cpuset-cpus cpuset-mems device-cgroup-rule device-read-bps " +
-  "device-read-iops device-write-bps device-write-iops disable-content-trust domainname expose " +
-  "gpus health-cmd health-interval health-retries health-start-interval health-start-period " +
-  "health-timeout io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip " +
-  "log-driver log-opt mac-address memory:m memory-reservation memory-swap memory-swappiness " +
-  "net-alias network-alias no-healthcheck oom-kill-disable oom-score-adj pids-limit privileged " +
-  "publish-all:P runtime storage-opt use-api-socket uts volume-driver";
+const UNSUPPORTED =
+  "annotation attach:a blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-count " +
+  "cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares:c cpus " +
+  "cpuset-cpus cpuset-mems device-cgroup-rule device-read-bps device-read-iops " +
+  "device-write-bps device-write-iops disable-content-trust domainname gpus " +
+  "io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip log-driver " +
+  "log-opt mac-address memory:m memory-reservation memory-swap memory-swappiness net-alias " +
+  "network-alias oom-kill-disable oom-score-adj pids-limit privileged publish-all:P runtime " +
+  "storage-opt use-api-socket uts volume-driver";
 
 /** The flags of `run` that tsbox obeys. */
 const SUPPORTED: Flag[] = [
@@ -36,7 +36,34 @@ const SUPPORTED: Flag[] = [
   },
   { name: "env", short: "e", value: "list", help: "Set environment variables" },
   { name: "env-file", value: "list", help: "Read in a file of environment variables" },
+  { name: "expose", value: "list", help: "Expose a port or a range of ports" },
   { name: "group-add", value: "list", help: "Add additional groups to join" },
+  { name: "health-cmd", value: "string", help: "Command to run to check health" },
+  {
+    name: "health-interval",
+    value: "duration",
+    help: "Time between running the check (ms|s|m|h) (default 30s)",
+  },
+  {
+    name: "health-retries",
+    value: "int",
+    help: "Consecutive failures needed to report unhealthy (default 3)",
+  },
+  {
+    name: "health-start-interval",
+    value: "duration",
+    help: "Time between running the check during the start period (ms|s|m|h) (default 5s)",
+  },
+  {
+    name: "health-start-period",
+    value: "duration",
+    help: "Start period for the container to initialize before counting retries (ms|s|m|h)",
+  },
+  {
+    name: "health-timeout",
+    value: "duration",
+    help: "Maximum time to allow one check to run (ms|s|m|h) (default 30s)",
+  },
   { name: "hostname", short: "h", value: "string", help: "Container host name" },
   {
     name: "init",
@@ -50,6 +77,7 @@ const SUPPORTED: Flag[] = [
   { name: "name", value: "string", help: "Assign a name to the container" },
   { name: "network", value: "network", help: "Network of the container (private|host|none)" },
   { name: "net", alias: "network", value: "network", help: "" },
+  { name: "no-healthcheck", help: "Disable any container-specified HEALTHCHECK" },
   { name: "pid", value: "string", help: "PID namespace to use (host)" },
   { name: "platform", value: "string", help: "Set the platform of the image" },
   { name: "publish", short: "p", value: "list", help: "Publish a container's port(s) to the host" },

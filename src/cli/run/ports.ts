@@ -29,6 +29,15 @@ export function parsePublish(spec: string): PortMapping[] {
   }));
 }
 
+/** `--expose 80`, `80/udp`, `8000-8010`: as `80/tcp`. @throws TsboxError with docker's words */
+export function parseExpose(spec: string): string[] {
+  if (spec.includes(":")) throw invalid(`invalid port format for --expose: ${spec}`);
+  const [range = "", protocol = "tcp"] = spec.split("/");
+  const ports = portRange(range, 1) ??
+    raise(`invalid range format for --expose: ${spec}, error: invalid port`);
+  return ports.map((port) => `${port}/${protocolOf(protocol)}`);
+}
+
 function checkLengths(from: number[], to: number[], container: string, host: string): void {
   if (from.length === to.length) return;
   if (to.length === 1) {

@@ -10,6 +10,7 @@ import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import type { ParsedLine } from "../parse.ts";
 import { badValue } from "../usage_error.ts";
+import { parseHealth } from "./health.ts";
 import { makeEnvironment, readKeyValues, splitPair } from "./environment.ts";
 import { runGrammar } from "./grammar.ts";
 import { parseAddHost, parseHostname, parseName } from "./hosts.ts";
@@ -17,7 +18,7 @@ import { parseIpc, parseNetwork, parsePid, parsePull, parseUserns } from "./mode
 import { parseMount } from "./mount_flag.ts";
 import { parseTmpfs, parseVolume, parseVolumesFrom, refuseDuplicates } from "./mounts.ts";
 import { absolutePath } from "./paths.ts";
-import { parsePublish } from "./ports.ts";
+import { parseExpose, parsePublish } from "./ports.ts";
 import { parseCapability, parseDevice, parseSecurity } from "./privileges.ts";
 import { parseSysctls } from "./sysctls.ts";
 
@@ -51,12 +52,14 @@ export function makeRunOptions(
     tty: flags.on("tty"),
     remove: flags.on("rm"),
     ...background(line),
+    ...health(line),
     ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller.env),
     mounts: mounts(line, caller),
     ...(flags.has("volumes-from") && { volumesFrom: each(line, "volumes-from", parseVolumesFrom) }),
     readOnly: flags.on("read-only"),
     network,
     publish: ports(line),
+    ...exposed(line),
     ...parseSecurity(flags.all("security-opt"), caller.cwd),
     capAdd: each(line, "cap-add", (cap) => parseCapability(cap, "CapAdd")),
     capDrop: each(line, "cap-drop", (cap) => parseCapability(cap, "CapDrop")),
@@ -137,6 +140,25 @@ function background({ flags }: ParsedLine) {
   };
 }
 
+const HEALTH_FLAGS = [
+  "health-cmd",
+  "health-interval",
+  "health-retries",
+  "health-start-interval",
+  "health-start-period",
+  "health-timeout",
+  "no-healthcheck",
+] as const;
+
+function health(line: ParsedLine): Pick<RunOptions, "healthcheck"> {
+  for (const name of HEALTH_FLAGS) {
+    if (!line.flags.has(name)) continue;
+    const healthcheck = parseHealth(line, refuse);
+    return healthcheck === undefined ? {} : { healthcheck };
+  }
+  return {};
+}
+
 function stopTimeout(text: string): number {
   if (/^-?\d+$/.test(text)) return Number(text);
   throw refuse("stop-timeout", text, `strconv.ParseInt: parsing "${text}": invalid syntax`);
@@ -210,6 +232,13 @@ function ports(line: ParsedLine): PortMapping[] {
   const published: PortMapping[] = [];
   for (const some of each(line, "publish", parsePublish)) published.push(...some);
   return published;
+}
+
+function exposed(line: ParsedLine): { expose?: string[] } {
+  if (!line.flags.has("expose")) return {};
+  const expose: string[] = [];
+  for (const some of each(line, "expose", parseExpose)) expose.push(...some);
+  return { expose };
 }
 
 /** What the flags say; what the settings say when there were none. */

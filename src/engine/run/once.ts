@@ -4,10 +4,11 @@ import { containerHostname, containerLabels, makeSpec } from "../../container/sp
 import { withUser } from "../../container/with_user.ts";
 import { SIGKILL } from "../../ffi/constants.ts";
 import { exitStatus } from "../../ffi/process.ts";
+import { effectiveHealthcheck } from "../../oci/effective_healthcheck.ts";
 import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
 import type { Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
-import { currentBoot, processStart } from "../../storage/container_lock.ts";
+import { processStart } from "../../storage/container_lock.ts";
 import {
   type ContainerRecord,
   summarizeSpec,
@@ -131,8 +132,23 @@ function recordOf(it: Run, root: RootFilesystem, spec: RuntimeSpec): ContainerRe
     labels: containerLabels(options, imageDefaults(image)),
     ownersLost: image?.ownersLost ?? false,
     ...(stopSignal && { stopSignal }),
+    ...declaredPart(options, image),
     state: { status: "created" },
   };
+}
+
+/** What a record says of checks and ports: nothing, mostly. */
+export function declaredPart(
+  options: RunOptions,
+  image: Run["image"],
+): Pick<ContainerRecord, "healthcheck" | "shell" | "exposed"> {
+  const { healthcheck: own } = options;
+  const { healthcheck: given, shell, exposedPorts = [] } = image?.config ?? {};
+  const exposed = [...exposedPorts, ...options.expose ?? []];
+  const part = exposed.length === 0 ? {} : { exposed };
+  if (own === undefined && given === undefined) return part;
+  const healthcheck = effectiveHealthcheck(own, given);
+  return healthcheck === undefined ? part : { ...part, healthcheck, ...(shell && { shell }) };
 }
 
 async function runSpec(
@@ -166,26 +182,35 @@ async function runSpec(
 }
 
 /** Until the process has ended, whatever else fails. */
-async function serve(
-  { container, session }: Run,
-  running: Running,
-  record: ContainerRecord,
-): Promise<Outcome> {
+async function serve(it: Run, running: Running, record: ContainerRecord): Promise<Outcome> {
+  const { container, session } = it;
   const startedAt = timestamp();
   const { pid } = running;
   let delivered = false;
+  let endChecks = () => {};
   try {
-    const pidStart = processStart(pid) ?? 0;
-    record.state = { status: "running", pid, pidStart, bootId: currentBoot(), startedAt };
+    record.state = { status: "running", pid, pidStart: processStart(pid) ?? 0, startedAt };
     writeRecord(container.directory, record);
+    if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
   } finally {
+    endChecks();
     running.signal(SIGKILL);
     await running.ended;
   }
   const exitCode = exitStatus(await running.ended);
   record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
   return { exitCode, delivered };
+}
+
+async function beginChecks(
+  { container: { directory }, context: { dataRoot }, host: { self } }: Run,
+  record: ContainerRecord,
+): Promise<() => void> {
+  const { healthcheck: check } = record;
+  if (check === undefined) return () => {};
+  const { watchHealth } = await import("../health/watch.ts");
+  return watchHealth({ dataRoot, directory, record, check, self, changed: () => {} });
 }
 
 /** Returns what ends the processes that the first one, which shares the host's process ids, leaves behind. */
