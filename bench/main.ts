@@ -2,7 +2,7 @@
  * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
  * prepares the surroundings: the packages, a cgroup that podman and crun accept.
  *
- * Usage: main.ts [run|version|pull|push|load|rmi|memory ...]   only these parts
+ * Usage: main.ts [run|exec|version|pull|push|load|rmi|memory ...]   only these parts
  */
 import { tmpdir } from "node:os";
 import { TSBOX } from "../tests/support/cli.ts";
@@ -10,6 +10,7 @@ import { type PushedImage, pushImage } from "../tests/support/images.ts";
 import { type RegistryProcess, startRegistry } from "../tests/support/registry_process.ts";
 import { makeBundles } from "./bundles.ts";
 import { pushHugeImage } from "./huge_image.ts";
+import { benchmarkExec } from "./exec_benchmark.ts";
 import { benchmarkImages } from "./images_benchmark.ts";
 import { benchmarkLoad } from "./load_benchmark.ts";
 import { describeMachine } from "./machine.ts";
@@ -24,7 +25,17 @@ import { benchmarkRun, benchmarkStages, benchmarkVersion } from "./run_benchmark
 /** A tmpfs on every Linux; the disk of a shared machine is too noisy to compare on. */
 const MEMORY = "/dev/shm";
 
-const PARTS = ["version", "run", "images", "pull", "push", "load", "rmi", "memory"] as const;
+const PARTS = [
+  "version",
+  "run",
+  "exec",
+  "images",
+  "pull",
+  "push",
+  "load",
+  "rmi",
+  "memory",
+] as const;
 type Part = typeof PARTS[number];
 
 async function run(
@@ -39,6 +50,13 @@ async function run(
     run: await benchmarkRun(place, TSBOX, reference, bundles),
     stages: await benchmarkStages(place, TSBOX, reference),
   };
+}
+
+async function exec(place: Place, registry: RegistryProcess): Promise<Results["exec"]> {
+  const { reference } = await pushImage(registry, "busybox");
+  ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
+  ok(place, [TSBOX, "pull", "-q", reference]);
+  return await benchmarkExec(place, TSBOX, reference);
 }
 
 async function pull(
@@ -82,6 +100,7 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
       version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
       ...(wanted("run") ? await run(tmpfs, registry) : { run: [], stages: [] }),
+      exec: wanted("exec") ? await exec(tmpfs, registry) : [],
       images: wanted("images") ? await benchmarkImages(TSBOX, tmpfs.path) : [],
       pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
       push: images && wanted("push") ? await push(tmpfs, images) : [],

@@ -8,6 +8,7 @@ export interface Results {
   version: Timing[];
   images: Timing[];
   run: Timing[];
+  exec: Timing[];
   /** Each one does what the one before does, and more. */
   stages: Timing[];
   /** By title of the image and place. */
@@ -21,9 +22,10 @@ export interface Results {
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, images, stages, pull, push, load, rmi, memory } = results;
+  const { version, run, exec, images, stages, pull, push, load, rmi, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
+    ...(exec.length > 0 ? [EXEC, table(exec)] : []),
     ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
     ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
     ...(images.length > 0 ? ["## Listing images", table(images)] : []),
@@ -52,6 +54,10 @@ Ratios are those of the medians, to the first line of each table: above 1 is slo
 const RUN = `## A container that does nothing
 
 \`run --rm --network none IMAGE true\`, the image already unpacked, 50 runs each.`;
+
+const EXEC = `## A command in a container that runs
+
+\`exec CONTAINER true\`, 50 runs each.`;
 
 const STAGES = `## Where the time goes
 

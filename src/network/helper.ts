@@ -5,6 +5,7 @@ import { CLONE, PR, SIGKILL } from "../ffi/constants.ts";
 import { runProgram } from "../ffi/executor.ts";
 import { emptyFile } from "../ffi/memfd.ts";
 import {
+  ended,
   errorOf,
   opClone,
   opDefaultSignals,
@@ -81,13 +82,15 @@ export class Helper {
   /**
    * Ends the program; a second call does nothing.
    * @param wait until it is gone, and its ports are free: some tens of milliseconds, in which the kernel
-   * takes its network device apart. Else it remains a zombie for as long as we live.
+   * takes its network device apart. Else that is waited for behind the caller's back.
    */
   stop({ wait }: { wait: boolean }): void {
     if (!this.#running) return;
     this.#running = false;
     sendSignal(this.#pid, SIGKILL);
     if (wait) waitBlocking(this.#pid);
+    // A monitor starts one for every life of its container: no zombies of all of them.
+    else void ended(this.#pid);
     closeSync(this.#ready);
     closeSync(this.#messages);
   }

@@ -95,9 +95,11 @@ export function processStart(pid: number): number | undefined {
   }
 }
 
+let boot: string | undefined;
+
 /** What the kernel calls this boot; empty when it does not say. */
 export function currentBoot(): string {
-  return readTextIfAny("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+  return boot ??= readTextIfAny("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
 }
 
 /** Waits, blocking, until nobody holds the lock of a container, or the container is gone. */

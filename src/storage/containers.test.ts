@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { killedRun, recordOf } from "../../tests/support/container_records.ts";
-import { processStart, tryLock } from "./container_lock.ts";
+import { currentBoot, processStart, tryLock } from "./container_lock.ts";
 import { randomName } from "./container_name.ts";
 import { readRecord, timestamp, writeRecord } from "./container_record.ts";
 import {
@@ -120,6 +120,26 @@ test("a container whose own process still lives is not settled", () => {
   writeRecord(made.directory, recordOf(made, state));
   made.lock.release();
   expect(listContainers(store)[0]?.record.state).toEqual(state);
+});
+
+test("a container of another boot has ended, though its process number and start time mean a process now", () => {
+  const made = createContainer(store, {});
+  const state = {
+    status: "running",
+    pid: process.pid,
+    pidStart: processStart(process.pid) ?? 0,
+    startedAt: timestamp(),
+  } as const;
+  writeRecord(made.directory, recordOf(made, { ...state, bootId: currentBoot() }));
+  made.lock.release();
+  expect(listContainers(store)[0]?.record.state.status).toBe("running");
+  const before = "00000000-0000-4000-8000-000000000000";
+  writeRecord(made.directory, recordOf(made, { ...state, bootId: before }));
+  expect(listContainers(store)[0]?.record.state).toMatchObject({
+    status: "exited",
+    exitCode: 137,
+    error: "the host was started anew while it ran",
+  });
 });
 
 test("looking at a container twice at once does not make either look like the owner", () => {

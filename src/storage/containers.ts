@@ -111,7 +111,7 @@ export function readContainer(directory: string): StoredContainer | undefined {
 }
 
 /** Milliseconds that the owner of a dead process gets to write down its end, or, killed itself, to be gone. */
-const SETTLING = 500;
+const SETTLING = 200;
 
 /** The process is dead and its owner is not done with it: a moment later it will be known how it ended. */
 function readDying(directory: string, before: ContainerRecord): StoredContainer | undefined {
@@ -135,12 +135,15 @@ function settle(directory: string, before: ContainerRecord): ContainerRecord {
   const { state } = record;
   if (state.status !== "restarting" && state.status !== "running") return record;
   if (state.status === "running" && isSameProcess(state)) return record;
+  const rebooted = state.status === "running" && !isOfThisBoot(state);
   const settled: ContainerRecord = {
     ...record,
     state: {
       status: "exited",
       exitCode: state.status === "running" ? KILLED : state.exitCode,
-      error: "the process that ran it was killed",
+      error: rebooted
+        ? "the host was started anew while it ran"
+        : "the process that ran it was killed",
       startedAt: state.startedAt,
       finishedAt: timestamp(),
     },
@@ -151,9 +154,14 @@ function settle(directory: string, before: ContainerRecord): ContainerRecord {
 
 /** After a reboot another process may have the number, and by chance the start time, too. */
 function isSameProcess(
-  { pid, pidStart, bootId }: { pid: number; pidStart: number; bootId?: string },
+  { pid, pidStart, bootId }: { pid: number; pidStart: number; bootId?: string | undefined },
 ): boolean {
-  return processStart(pid) === pidStart && (bootId === undefined || bootId === currentBoot());
+  return processStart(pid) === pidStart && isOfThisBoot({ bootId });
+}
+
+/** What older versions wrote does not say. */
+function isOfThisBoot({ bootId }: { bootId?: string | undefined }): boolean {
+  return bootId === undefined || bootId === currentBoot();
 }
 
 function directoryNames(path: string): string[] {

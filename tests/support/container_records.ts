@@ -8,6 +8,7 @@ import {
   timestamp,
   writeRecord,
 } from "../../src/storage/container_record.ts";
+import { processStart } from "../../src/storage/container_lock.ts";
 import { createContainer, type NewContainer } from "../../src/storage/containers.ts";
 import { type StoredImage, updateImages } from "../../src/storage/image_index.ts";
 import { openStore, storePaths } from "../../src/storage/layout.ts";
@@ -39,6 +40,11 @@ export function recordOf(
 /** What a container's record says when its run was killed: a process that is no more. */
 export function killedRun(): Extract<ContainerState, { status: "running" }> {
   return { status: "running", pid: process.pid, pidStart: 1, startedAt: timestamp() };
+}
+
+/** What it says while the container runs: its process is, in a test, the test's own. */
+export function liveRun(): Extract<ContainerState, { status: "running" }> {
+  return { ...killedRun(), pidStart: processStart(process.pid) ?? 0 };
 }
 
 /** A state that ended `seconds` ago. */

@@ -7,7 +7,7 @@ import {
   exitedState,
   imageId,
   imageOf,
-  killedRun,
+  liveRun,
   storeContainer,
   storeImages,
 } from "../../../tests/support/container_records.ts";
@@ -79,7 +79,7 @@ test("an image is shown in Docker's shape", async () => {
 
 test("a running container is shown with its process and its ports", async () => {
   storeImages(store, [imageOf("a")]);
-  const state = killedRun();
+  const state = liveRun();
   const port = { hostIp: "127.0.0.1", containerPort: 80, protocol: "tcp" } as const;
   const made = storeContainer(store, "web", state, {
     publish: [{ ...port, hostPort: 0 }],

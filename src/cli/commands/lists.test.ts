@@ -7,6 +7,7 @@ import {
   imageId,
   imageOf,
   killedRun,
+  liveRun,
   storeContainer,
   storeImages,
 } from "../../../tests/support/container_records.ts";
@@ -37,7 +38,7 @@ function threeContainers() {
   const old = storeContainer(store, "old", exitedState(3, 7300), { labels: { app: "shop" } });
   const failed = storeContainer(store, "failed", { status: "created", exitCode: 127, error: "x" });
   const startedAt = new Date(Date.now() - 65_000).toISOString();
-  const live = storeContainer(store, "live", { ...killedRun(), startedAt }, {
+  const live = storeContainer(store, "live", { ...liveRun(), startedAt }, {
     network: "private",
     publish: [80, 81, 443].map((port) => ({
       hostIp: "",

@@ -7,6 +7,7 @@ import {
   imageId,
   imageOf,
   killedRun,
+  liveRun,
   storeContainer,
   storeImages,
 } from "../../../tests/support/container_records.ts";
@@ -50,7 +51,7 @@ test("rm -f is content with a container that is not there", async () => {
 });
 
 test("rm refuses a running container and leaves it alone", async () => {
-  const live = storeContainer(store, "live", killedRun());
+  const live = storeContainer(store, "live", liveRun());
   expect(await run("rm", "live")).toEqual({
     status: 1,
     out: "",
@@ -140,7 +141,7 @@ test("rmi keeps an image that a run which had already found it uses now", async 
   const starting = createContainer(store, {});
   const removal = run("rmi", "busybox");
   while (listImages(store).length > 0) await Bun.sleep(1);
-  const user = storeContainer(store, "user", killedRun());
+  const user = storeContainer(store, "user", liveRun());
   deleteContainer(store, starting);
   expect((await removal).out).toBe(
     `Untagged: busybox:latest\nUntagged: busybox@${imageId("a")}\n`,

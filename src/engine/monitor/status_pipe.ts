@@ -5,12 +5,17 @@ import { isHungUp } from "../../ffi/readiness.ts";
 import type { WorkerAnswer } from "../worker_jobs.ts";
 import type { MonitorStatus } from "./request.ts";
 
+/** Of close_range(2): not now, but at an execve. */
+const CLOSE_RANGE_CLOEXEC = 4;
+
 export class StatusPipe {
   #fd: number | undefined;
 
   /** @param fd closed with the last word */
   constructor(fd: number) {
     this.#fd = fd;
+    // A helper that had it, too, would keep our starter waiting after our death.
+    raw("close_range", fd, fd, CLOSE_RANGE_CLOEXEC);
   }
 
   /** Says something; nothing when the last word was said. A starter that is gone hears nothing. */

@@ -8,7 +8,7 @@ import { effectiveHealthcheck } from "../../oci/effective_healthcheck.ts";
 import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
 import type { Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
-import { processStart } from "../../storage/container_lock.ts";
+import { currentBoot, processStart } from "../../storage/container_lock.ts";
 import {
   type ContainerRecord,
   summarizeSpec,
@@ -189,7 +189,8 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
   let delivered = false;
   let endChecks = () => {};
   try {
-    record.state = { status: "running", pid, pidStart: processStart(pid) ?? 0, startedAt };
+    const pidStart = processStart(pid) ?? 0;
+    record.state = { status: "running", pid, pidStart, bootId: currentBoot(), startedAt };
     writeRecord(container.directory, record);
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
