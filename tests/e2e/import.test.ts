@@ -1,4 +1,5 @@
 /** `import` makes an image of files, from a file, a pipe or a server. */
+import { namesInTmp } from "../support/busybox_containers.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -123,5 +124,5 @@ test("what cannot become an image is one line, and leaves nothing", async () => 
   expect(bounded.stderr).toContain("more than 9 bytes");
   expect(await ok("images", "-a", "-q", "--no-trunc")).toBe(before);
   expect(layers()).toBe(count);
-  expect(readdirSync(join(home.dataRoot, "tmp"))).toEqual([]);
+  expect(namesInTmp(home.dataRoot)).toEqual([]);
 });

@@ -10,7 +10,11 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
+import {
+  type BusyboxContainers,
+  busyboxContainers,
+  namesInTmp,
+} from "../support/busybox_containers.ts";
 import { tsbox, tsboxOk } from "../support/cli.ts";
 
 let box: BusyboxContainers;
@@ -39,7 +43,7 @@ async function mends(damage: () => void, problem: RegExp): Promise<void> {
   expect(mended).toMatchObject({ status: 0, stderr: "" });
   expect(await check()).toMatchObject({ status: 0, stdout: "No problems found\n", stderr: "" });
   expect(await box.sh(["--pull", "never"], "cat /upper")).toBe("second layer\n");
-  expect(readdirSync(`${store}/tmp`)).toEqual([]);
+  expect(namesInTmp(store)).toEqual([]);
 }
 
 /** Paths of the layers' blobs; the large one first. */

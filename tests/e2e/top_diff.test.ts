@@ -1,6 +1,11 @@
 /** `top` and `diff`: what a container does, and what it has changed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
+import {
+  type BusyboxContainers,
+  busyboxContainers,
+  processesWith,
+  until,
+} from "../support/busybox_containers.ts";
 import { TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 import { type RunningContainer, startContainer } from "../support/running_container.ts";
 
@@ -22,6 +27,10 @@ beforeAll(async () => {
     ],
   });
   container = await startContainer(box, [], ["sh", "-c", "sleep 98841 & exec sleep 98842"]);
+  await until(
+    "both sleep",
+    () => ["98841", "98842"].every((time) => processesWith(`sleep\x00${time}`).length === 1),
+  );
 });
 afterAll(async () => {
   await container.stop();

@@ -48,12 +48,10 @@ export async function busyboxContainers(image: ImageOptions = {}): Promise<Busyb
       if (result.status === 0 && result.stderr === "") return result.stdout;
       throw new Error(`${script}: ${result.status}\n${result.stdout}${result.stderr}`);
     },
-    leftovers: () => {
-      awaitDeletions(`${home.dataRoot}/tmp`);
-      return ["containers", "names", "tmp"].flatMap((folder) =>
-        namesIn(`${home.dataRoot}/${folder}`)
-      );
-    },
+    leftovers: () => [
+      ...namesInTmp(home.dataRoot),
+      ...["containers", "names"].flatMap((folder) => namesIn(`${home.dataRoot}/${folder}`)),
+    ],
     stop: async () => {
       home.remove();
       await registry.stop();
@@ -64,10 +62,13 @@ export async function busyboxContainers(image: ImageOptions = {}): Promise<Busyb
 /** Milliseconds in which a container that has left the store is deleted by the process that outlives its command. */
 const DELETION = 500;
 
-function awaitDeletions(folder: string): void {
+/** What is in `tmp/` of a store, when the deletions of ended containers are over. */
+export function namesInTmp(dataRoot: string): string[] {
+  const folder = `${dataRoot}/tmp`;
   const deadline = Date.now() + DELETION;
   const isGoing = () => namesIn(folder).some((name) => name.startsWith("trash-container-"));
   while (isGoing() && Date.now() < deadline) Bun.sleepSync(2);
+  return namesIn(folder);
 }
 
 function namesIn(folder: string): string[] {
