@@ -5,12 +5,13 @@ import type { SelfCommand } from "../rootless/worker.ts";
 import { type ContainerLock, tryLock } from "../storage/container_lock.ts";
 import { readRecord } from "../storage/container_record.ts";
 import { deleteContainer, findContainer, type StoredContainer } from "../storage/containers.ts";
+import { killHolder } from "../storage/lock_holder.ts";
 import { detachAnonymousVolumes } from "../storage/volume_references.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 import { killProcess } from "./kill_process.ts";
 
-/** How long the run process of a killed container gets to put things in order, in milliseconds. */
+/** Milliseconds that the run process of a killed container gets to put things in order, before it is killed itself. */
 const GRACE = 10_000;
 const POLL = 5;
 
@@ -53,13 +54,17 @@ async function takeLock(
   }
   // Between two lives there is nothing to kill, and no life shall follow.
   if (found.owned) await (await import("./monitor/connection.ts")).askStopped(directory);
-  for (const deadline = Date.now() + GRACE; Date.now() < deadline; await Bun.sleep(POLL)) {
+  const begin = Date.now();
+  for (let waited = 0; waited < 2 * GRACE; waited = Date.now() - begin) {
     // It may have got further since we looked: asked again each time.
     const now = readRecord(directory)?.state;
     if (now?.status === "running") killProcess(now);
     const lock = tryLock(directory, "exclusive");
     if (lock !== undefined) return lock;
     if (!existsSync(directory)) return undefined;
+    // Stopped, or hanging: it could wait for ever.
+    if (waited > GRACE) killHolder(directory);
+    await Bun.sleep(POLL);
   }
   throw cannotRemove(name, "its run process does not end", "end it, then try again");
 }

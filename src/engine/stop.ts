@@ -1,9 +1,10 @@
 /** `stop`, `kill` and `restart`. */
 import { parseSignal } from "../container/signals.ts";
 import { SIGKILL } from "../ffi/constants.ts";
-import { waitUnlocked } from "../storage/container_lock.ts";
+import { waitUnlockedWithin } from "../storage/container_lock.ts";
 import { readRecord } from "../storage/container_record.ts";
 import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { lockHolder } from "../storage/lock_holder.ts";
 import { TsboxError } from "../errors.ts";
 import { type ContainerProcess, openProcess } from "./container_process.ts";
 import type { EngineContext } from "./context.ts";
@@ -13,6 +14,8 @@ import { startDetachedContainer } from "./run_monitored.ts";
 
 /** Docker's default, in seconds. */
 const STOP_TIMEOUT = 10;
+/** Milliseconds that a monitor gets to write down how its container ended; it takes one. */
+const SETTLING = 10_000;
 
 /** How to stop. */
 export interface StopOptions {
@@ -44,8 +47,18 @@ export async function beginStop(
   const patience = (seconds ?? record.options.stopTimeout ?? STOP_TIMEOUT) * 1000;
   return () => {
     endWithin(process, patience < 0 ? Infinity : begin + patience - performance.now());
-    waitUnlocked(directory);
+    awaitMonitor(text, directory);
   };
+}
+
+/** @throws TsboxError "host" when the monitor of an ended container was stopped, or hangs */
+function awaitMonitor(text: string, directory: string): void {
+  if (waitUnlockedWithin(directory, SETTLING)) return;
+  const holder = lockHolder(directory);
+  const which = holder === undefined ? "its monitor" : `its monitor (process ${holder})`;
+  throw new TsboxError("host", `Container ${text} has ended, but ${which} does not say how`, {
+    hint: "'tsbox rm -f' ends that, too",
+  });
 }
 
 function endWithin(process: ContainerProcess | undefined, milliseconds: number): void {
@@ -80,7 +93,7 @@ export async function killContainer(
     if (number !== SIGKILL) return;
     // As with docker, what comes next finds a container that has ended.
     process.waitEnd(Infinity);
-    waitUnlocked(directory);
+    awaitMonitor(text, directory);
   } finally {
     process.close();
   }

@@ -102,6 +102,17 @@ export function currentBoot(): string {
   return boot ??= readTextIfAny("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
 }
 
+/** Waits as {@link waitUnlocked} does, but not for ever; false when it is still held after so many milliseconds. */
+export function waitUnlockedWithin(directory: string, milliseconds: number): boolean {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (const deadline = performance.now() + milliseconds;; Atomics.wait(clock, 0, 0, 1)) {
+    const lock = tryLock(directory, "shared");
+    lock?.release();
+    if (lock !== undefined || !exists(directory)) return true;
+    if (performance.now() > deadline) return false;
+  }
+}
+
 /** Waits, blocking, until nobody holds the lock of a container, or the container is gone. */
 export function waitUnlocked(directory: string): void {
   let fd: number;

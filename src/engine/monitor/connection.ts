@@ -4,6 +4,7 @@ import { closeFile, openFile } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import { type Frame, frame, type FrameKind, FrameReader, jsonFrame, jsonOf } from "./frames.ts";
 import { type ClientRequest, monitorSocket } from "./request.ts";
+import { changeRecord } from "../../storage/container_record.ts";
 import { resultOf } from "../worker_jobs.ts";
 
 /** An open connection. */
@@ -92,24 +93,37 @@ async function connect(unix: string): Promise<MonitorConnection> {
   };
 }
 
-/** Asks a monitor something and waits for its answer: undefined when there is no monitor, or it died meanwhile. */
+/**
+ * Asks a monitor something and waits for its answer: undefined when there is no monitor, or it died meanwhile.
+ * @param patience milliseconds after which there is none; for what a monitor that is awake answers at once
+ */
 export async function askMonitor(
   directory: string,
   request: ClientRequest,
+  patience = Infinity,
 ): Promise<Frame | undefined> {
   const connection = await connectMonitor(directory);
   if (connection === undefined) return undefined;
   try {
     await connection.sendJson("request", request);
-    return await connection.next();
+    if (patience === Infinity) return await connection.next();
+    return await Promise.race([connection.next(), Bun.sleep(patience).then(() => undefined)]);
   } finally {
     connection.close();
   }
 }
 
+/** Milliseconds that a monitor gets for an answer it has at once. */
+const PATIENCE = 3000;
+
 /** Tells the monitor that its container shall not be started again. */
 export async function askStopped(directory: string): Promise<void> {
-  await askMonitor(directory, { op: "stopped" });
+  if (await askMonitor(directory, { op: "stopped" }, PATIENCE) !== undefined) return;
+  // It is asleep, or somebody has deleted its socket: it looks here before it starts the next life.
+  changeRecord(directory, (record) => {
+    const lasts = record.options.restart !== undefined && !record.options.remove;
+    return lasts ? { ...record, stoppedByUser: true } : record;
+  });
 }
 
 /** Has the monitor restart its container. False when there is no monitor. @throws TsboxError why it does not run again */

@@ -31,6 +31,9 @@ export interface HubOrders {
   restart(seconds: number | undefined): Promise<void>;
 }
 
+/** Connections at once; descriptors are needed for other things, too. */
+const MOST_CLIENTS = 500;
+
 /** Milliseconds that clients get to read what is left. */
 const LINGER = 5000;
 
@@ -64,6 +67,7 @@ export class Hub implements ClientHandler {
       unix,
       socket: {
         open: (socket) => {
+          if (this.#clients.size >= MOST_CLIENTS) return void socket.end();
           const client = new Client(socket, this);
           clients.set(socket, client);
           this.#clients.add(client);

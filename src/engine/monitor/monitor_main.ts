@@ -154,6 +154,7 @@ class Monitor {
       const lasted = performance.now() - begin;
       const exitCode = record.state.status === "exited" ? record.state.exitCode : 0;
       const restarts = record.restartCount ?? 0;
+      if (isStopWanted(container.directory)) this.#stopper.stopped();
       const { stoppedByUser, restarting, shutDown } = this.#stopper;
       record.stoppedByUser = stoppedByUser && !shutDown;
       const again = restarting ||
@@ -199,7 +200,10 @@ class Monitor {
     const waiting = { status: "restarting", exitCode, startedAt, finishedAt } as const;
     keepEnd(directory, { ...record, state: waiting });
     this.#hub?.ended(exitCode);
-    if (await this.#stopper.sleep(milliseconds)) return true;
+    if (await this.#stopper.sleep(milliseconds)) {
+      if (!isStopWanted(directory)) return true;
+      this.#stopper.stopped();
+    }
     keepEnd(directory, { ...record, stoppedByUser: this.#stopper.stoppedByUser });
     return false;
   }
@@ -269,7 +273,16 @@ async function lockToStart(directory: string): Promise<ContainerLock | undefined
 /** Writes how a life ended; what commands have changed meanwhile, such as the name, stays. */
 function keepEnd(directory: string, record: ContainerRecord): void {
   const { state, restartCount = 0, stoppedByUser = false } = record;
-  changeRecord(directory, (now) => ({ ...now, state, restartCount, stoppedByUser }));
+  const end = { state, restartCount, stoppedByUser };
+  // Nobody but us knows what was in a record that was damaged while the container ran.
+  if (changeRecord(directory, (now) => ({ ...now, ...end })) === undefined) {
+    writeRecord(directory, { ...record, ...end });
+  }
+}
+
+/** Whether a command that could not reach us has left word that the container shall be over. */
+function isStopWanted(directory: string): boolean {
+  return readRecord(directory)?.stoppedByUser === true;
 }
 
 /** A new start: what the user wanted of the last one, and how it failed, counts no more. */
