@@ -1,6 +1,5 @@
 /** The one entry of the executable: picks the role, and owns argv, the environment and process.exit. */
-import { writeAll } from "./cli/writer.ts";
-import type { CliIo } from "./cli/io.ts";
+import type { CliIo, Streams } from "./cli/io.ts";
 
 // Put in by compile.ts; absent when the source is run by `bun src/main.ts`.
 declare const TSBOX_VERSION: string | undefined;
@@ -23,7 +22,7 @@ const PROBE = "@probe";
 /** Whether this is the compiled executable: its sources are in a file system of Bun's own. */
 const compiled = import.meta.path.startsWith("/$bunfs/");
 
-function cliIo(argv: readonly string[]): CliIo {
+function cliIo(argv: readonly string[], streams: Streams): CliIo {
   return {
     argv,
     env: process.env,
@@ -34,9 +33,7 @@ function cliIo(argv: readonly string[]): CliIo {
     get self() {
       return { path: process.execPath, args: compiled ? [WORKER] : [import.meta.path, WORKER] };
     },
-    out: (text) => writeAll(1, text),
-    err: (text) => writeAll(2, text),
-    isTty: (fd) => process.getBuiltinModule("node:tty").isatty(fd),
+    ...streams,
     serveApi: async (service) => (await import("./api/serve.ts")).serveApi(service),
     columns: () => process.stdout.columns || 80,
   };
@@ -61,13 +58,13 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
-    // What writeAll needs takes longer to load than all the rest of this.
+    // What the streams need takes longer to load than all the rest of this.
     // deno-lint-ignore no-console
     console.log(`tsbox version ${build.version}, build ${build.commit}`);
     return 0;
   }
-  const { cliMain } = await import("./cli/main.ts");
-  return await cliMain(cliIo(argv));
+  const { cliMain, streams } = await import("./cli/main.ts");
+  return await cliMain(cliIo(argv, streams));
 }
 
 // Should the event loop ever run dry before a status is known, that is an error and not a success.
@@ -78,7 +75,8 @@ main(process.argv.slice(2)).then(
     // The front ends report every error; what arrives here is a defect of ours, or a closed output.
     const message = error instanceof Error ? error.message : String(error);
     try {
-      writeAll(2, `tsbox: internal error: ${message}\n`);
+      // Not by our own way to the kernel, which may be what failed.
+      process.getBuiltinModule("node:fs").writeSync(2, `tsbox: internal error: ${message}\n`);
     } finally {
       process.exit(125);
     }

@@ -19,9 +19,10 @@ interface Setting {
 export const SETTINGS: readonly Setting[] = [
   { name: "BUN_BE_BUN", value: "", ours: true },
   { name: "BUN_OPTIONS", value: "", ours: true },
-  // Workers, which run long, are started with the usual values (rootless/worker.ts).
-  { name: "BUN_JSC_thresholdForJITAfterWarmUp", value: "5000", ours: false },
-  { name: "BUN_JSC_thresholdForJITSoon", value: "5000", ours: false },
+  // A list of a thousand rows is done sooner than its code would be compiled; what runs for seconds gets
+  // there all the same. Workers, which run long, are started with the usual values (rootless/worker.ts).
+  { name: "BUN_JSC_thresholdForJITAfterWarmUp", value: "100000", ours: false },
+  { name: "BUN_JSC_thresholdForJITSoon", value: "100000", ours: false },
   // More threads to collect the garbage of a short command cost more to start than they save.
   { name: "BUN_JSC_numberOfGCMarkers", value: "1", ours: false },
 ];

@@ -13,8 +13,18 @@ export interface ApiService {
   listening(path: string): void;
 }
 
+/** Standard input, output and error, as the command line uses them. */
+export interface Streams {
+  /** Writes to standard output; throws OutputClosed when nobody reads any more. */
+  out(text: string): void;
+  /** Writes to standard error. */
+  err(text: string): void;
+  /** Whether descriptor 0, 1 or 2 is a terminal; asked only when the answer matters. */
+  isTty(fd: 0 | 1 | 2): boolean;
+}
+
 /** Everything the command line reads from and writes to, handed in by main.ts. */
-export interface CliIo {
+export interface CliIo extends Streams {
   /** What follows the program's name. */
   argv: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
@@ -26,12 +36,6 @@ export interface CliIo {
   build: { version: string; commit: string };
   /** How to start this executable again, as a worker. */
   self: SelfCommand;
-  /** Writes to standard output; throws OutputClosed when nobody reads any more. */
-  out(text: string): void;
-  /** Writes to standard error. */
-  err(text: string): void;
-  /** Whether descriptor 0, 1 or 2 is a terminal; asked only when the answer matters. */
-  isTty(fd: 0 | 1 | 2): boolean;
   /** Starts the other door to the engine, which the command line cannot see, until the signal. */
   serveApi(service: ApiService): Promise<void>;
   /** Width of the terminal on standard output in characters. */

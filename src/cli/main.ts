@@ -1,10 +1,18 @@
 import type { Settings } from "../engine/settings/table.ts";
+import { isTerminal } from "../ffi/terminal.ts";
 import type { Command } from "./command.ts";
 import { findCommand, unknownCommand } from "./commands.ts";
-import type { CliIo } from "./io.ts";
+import type { CliIo, Streams } from "./io.ts";
 import { parseLine } from "./parse.ts";
 import { errorText, exitStatus } from "./report.ts";
-import { OutputClosed } from "./writer.ts";
+import { OutputClosed, writeAll } from "./writer.ts";
+
+/** Those of this process. node:fs and node:tty would do this too, and take two milliseconds to load. */
+export const streams: Streams = {
+  out: (text) => writeAll(1, text),
+  err: (text) => writeAll(2, text),
+  isTty: isTerminal,
+};
 
 /** What a program dies of when it writes to a closed pipe: 128 + SIGPIPE. */
 const BROKEN_PIPE = 141;

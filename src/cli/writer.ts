@@ -1,3 +1,7 @@
+import { TsboxError } from "../errors.ts";
+import { ERRNO, errnoName } from "../ffi/errno.ts";
+import { address, raw } from "../ffi/libc.ts";
+
 /** The reader of our standard output is gone (`tsbox images | head -1`); not worth a message. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
@@ -9,23 +13,24 @@ const RETRY = 2;
 /**
  * Writes all of `text` to `fd` before it returns, also where another program left the descriptor
  * non-blocking. Throws OutputClosed on EPIPE. process.stdout is avoided: it starts threads and
- * loses output when the process exits.
+ * loses output when the process exits; so is node:fs, which takes a millisecond to load.
  */
 export function writeAll(fd: number, text: string): void {
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(writeSome(fd, rest));
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length === 0) return;
+  const start = address(bytes);
+  for (let done = 0; done < bytes.length;) done += writeSome(fd, start + done, bytes.length - done);
 }
 
-function writeSome(fd: number, bytes: Uint8Array): number {
-  try {
-    // Loaded here: a run that has nothing to say never needs it, and it is slow to load.
-    return process.getBuiltinModule("node:fs").writeSync(fd, bytes);
-  } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-    if (code === "EPIPE") throw new OutputClosed("standard output is closed", { cause: thrown });
-    if (code === "EINTR") return 0;
-    if (code !== "EAGAIN") throw thrown;
+/** Returns how many bytes were written, which may be none. */
+function writeSome(fd: number, start: number, length: number): number {
+  const result = raw("write", fd, start, length);
+  if (result >= 0) return result;
+  if (result === -ERRNO.EPIPE) throw new OutputClosed("standard output is closed");
+  if (result === -ERRNO.EAGAIN) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY);
-    return 0;
+  } else if (result !== -ERRNO.EINTR) {
+    throw new TsboxError("host", `Cannot write output: ${errnoName(-result)}`);
   }
+  return 0;
 }
