@@ -41,13 +41,19 @@ export function imageSummaries(
   const users = containerCounts(dataRoot);
   const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])]
     .flatMap(globs);
-  return images
-    .filter(entryFilter(images, filters, Date.now()))
-    .flatMap((entry) => labels || filters.has("label") ? wholeImage(dataRoot, entry) ?? [] : entry)
-    .filter((image) => !filters.has("label") || hasLabels(filters, labelsOf(image)))
-    .map((image) => summary(image, users.get(image.id), shares?.get(image.id)))
-    .flatMap((image) => patterns.length === 0 ? [image] : withNames(image, patterns))
-    .sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
+  const isWanted = entryFilter(images, filters, Date.now());
+  const byLabel = filters.has("label");
+  const summaries: ImageSummary[] = [];
+  // A plain loop: a chain of filter() and map() takes a thousand images several times as long.
+  for (const entry of images) {
+    if (!isWanted(entry)) continue;
+    const image = labels || byLabel ? wholeImage(dataRoot, entry) : entry;
+    if (image === undefined || (byLabel && !hasLabels(filters, labelsOf(image)))) continue;
+    const whole = summary(image, users.get(image.id), shares?.get(image.id));
+    const named = patterns.length === 0 ? whole : withNames(whole, patterns);
+    if (named !== undefined) summaries.push(named);
+  }
+  return summaries.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
 }
 
 function labelsOf(image: ImageEntry | StoredImage): Record<string, string> {
@@ -82,12 +88,18 @@ function summary(
 
 /** The image's names as docker shows them: `alpine:latest`. */
 export function repoTags(image: Pick<ImageEntry, "names">): string[] {
-  return image.names.map(familiarForm);
+  return familiarForms(image.names);
 }
 
 /** `alpine@sha256:...`. */
 export function repoDigests(image: Pick<ImageEntry, "digests">): string[] {
-  return image.digests.map(familiarForm);
+  return familiarForms(image.digests);
+}
+
+function familiarForms(names: readonly string[]): string[] {
+  const familiar: string[] = [];
+  for (const name of names) familiar.push(familiarForm(name));
+  return familiar;
 }
 
 /**
@@ -138,16 +150,16 @@ function withTag(text: string): string {
   }
 }
 
-/** The image with those of its names that a pattern fits; none when no name is left. */
-function withNames(image: ImageSummary, patterns: readonly Bun.Glob[]): ImageSummary[] {
+/** The image with those of its names that a pattern fits; undefined when no name is left. */
+function withNames(image: ImageSummary, patterns: readonly Bun.Glob[]): ImageSummary | undefined {
   const fits = (name: string) => {
     // A pattern without tag fits every tag.
     const repository = name.replace(/@.*$|:[^/:]*$/, "");
     return patterns.some((glob) => glob.match(name) || glob.match(repository));
   };
   const [tags, digests] = [image.RepoTags.filter(fits), image.RepoDigests.filter(fits)];
-  if (tags.length + digests.length === 0) return [];
-  return [{ ...image, RepoTags: tags, RepoDigests: digests }];
+  if (tags.length + digests.length === 0) return undefined;
+  return { ...image, RepoTags: tags, RepoDigests: digests };
 }
 
 /** As Go's path.Match: `*` stays within a path component, and there are no alternatives in braces. */

@@ -28,6 +28,7 @@ export interface Reference {
 }
 
 export const DEFAULT_REGISTRY = "docker.io";
+const HUB = `${DEFAULT_REGISTRY}/`;
 const LEGACY_REGISTRY = "index.docker.io";
 const OFFICIAL = "library/";
 const DEFAULT_TAG = "latest";
@@ -160,9 +161,8 @@ function familiarNameOf(registry: string, repository: string): string {
  * `alpine:latest`), without reading it anew: lists have thousands.
  */
 export function familiarForm(canonical: string): string {
-  const hub = `${DEFAULT_REGISTRY}/`;
-  if (!canonical.startsWith(hub)) return canonical;
-  const path = canonical.slice(hub.length);
+  if (!canonical.startsWith(HUB)) return canonical;
+  const path = canonical.slice(HUB.length);
   const slash = path.indexOf("/");
   const first = path.slice(0, Math.max(slash, 0));
   // Only official images have two components of which the first can be left out.

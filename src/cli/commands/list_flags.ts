@@ -35,5 +35,7 @@ export function outputOptions({ flags }: ParsedLine): { format?: string; quiet: 
 
 /** The first twelve digits of an id, or all of it with its algorithm. */
 export function shownId(id: string, full: boolean): string {
-  return full ? id : id.replace(/^sha256:/, "").slice(0, 12);
+  if (full) return id;
+  const start = id.startsWith("sha256:") ? 7 : 0;
+  return id.slice(start, start + 12);
 }

@@ -4,29 +4,34 @@ const LEAST = 10;
 
 /** Aligns lines whose cells are separated by tabs; the last cell of a line is never padded. @param least width of a column */
 export function alignTable(lines: readonly string[], least: number = LEAST): string {
-  const rows = lines.map((line) => line.split("\t"));
+  const rows: string[][] = [];
+  for (const line of lines) rows.push(line.split("\t"));
+  // Asked once and not of each cell, of which a long list has thousands.
+  const width = /[\ud800-\udbff]/.test(lines.join("")) ? codePoints : undefined;
   const widths: number[] = [];
   for (const row of rows) {
     for (let i = 0; i < row.length - 1; i++) {
-      widths[i] = Math.max(widths[i] ?? least, width(row[i] ?? "") + GAP);
+      const cell = row[i] ?? "";
+      const wanted = (width === undefined ? cell.length : width(cell)) + GAP;
+      if (wanted > (widths[i] ?? least)) widths[i] = wanted;
     }
   }
   let text = "";
   for (const row of rows) {
     const last = row.length - 1;
-    for (let i = 0; i < last; i++) text += padded(row[i] ?? "", widths[i] ?? least);
+    for (let i = 0; i < last; i++) {
+      const cell = row[i] ?? "";
+      const wanted = widths[i] ?? least;
+      text += cell.padEnd(width === undefined ? wanted : wanted + cell.length - width(cell));
+    }
     text += `${row[last] ?? ""}\n`;
   }
   return text;
 }
 
-function padded(cell: string, wanted: number): string {
-  return cell.padEnd(wanted + cell.length - width(cell));
-}
-
-/** In code points: what docker counts. */
-function width(text: string): number {
-  return /[\ud800-\udbff]/.test(text) ? [...text].length : text.length;
+/** What docker counts. */
+function codePoints(text: string): number {
+  return [...text].length;
 }
 
 /** At most `width` characters, the last one an ellipsis where something was cut. */
