@@ -54,6 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (argv[0] === PROBE) {
     const { probeMain } = await import("./engine/health/probe_main.ts");
+    const { writeAll } = await import("./cli/writer.ts");
     writeAll(1, await probeMain(argv.slice(1)));
     return 0;
   }
