@@ -42,22 +42,22 @@ async function takeLock(
   force: boolean,
 ): Promise<ContainerLock | undefined> {
   const { directory, record: { name, state } } = found;
-  if (state.status === "running" && !force) {
-    throw cannotRemove(
-      name,
-      "container is running",
-      "stop the container before removing or force remove",
-    );
-  }
+  if (state.status === "running" && !force) throw isRunning(name);
   if (found.owned && !force) {
     throw cannotRemove(name, "container is being started", "try again, or force remove");
   }
-  // Between two lives there is nothing to kill, and no life shall follow.
-  if (found.owned) await (await import("./monitor/connection.ts")).askStopped(directory);
+  let asked: string | undefined;
   const begin = Date.now();
   for (let waited = 0; waited < 2 * GRACE; waited = Date.now() - begin) {
     // It may have got further since we looked: asked again each time.
     const now = readRecord(directory)?.state;
+    // Somebody has started it meanwhile.
+    if (now?.status === "running" && !force) throw isRunning(name);
+    // Between two lives there is nothing to kill, and no life shall follow.
+    if (force && asked !== now?.status && (found.owned || now?.status === "running")) {
+      asked = now?.status;
+      await (await import("./monitor/connection.ts")).askStopped(directory);
+    }
     if (now?.status === "running") killProcess(now);
     const lock = tryLock(directory, "exclusive");
     if (lock !== undefined) return lock;
@@ -67,6 +67,11 @@ async function takeLock(
     await Bun.sleep(POLL);
   }
   throw cannotRemove(name, "its run process does not end", "end it, then try again");
+}
+
+function isRunning(name: string): TsboxError {
+  const hint = "stop the container before removing or force remove";
+  return cannotRemove(name, "container is running", hint);
 }
 
 function cannotRemove(name: string, state: string, hint: string): TsboxError {

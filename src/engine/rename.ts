@@ -10,15 +10,20 @@ import type { EngineContext } from "./context.ts";
  * @throws TsboxError "not-found", "conflict" when another container has it
  */
 export function renameContainer({ dataRoot }: EngineContext, text: string, name: string): void {
-  const { record: { id, name: old }, directory } = findContainer(dataRoot, text);
-  if (name === old) {
+  const { record: { id, name: now }, directory } = findContainer(dataRoot, text);
+  if (name === now) {
     throw new TsboxError(
       "conflict",
       "Error when allocating new name: renaming a container with the same name as its current name",
     );
   }
   reserveName(dataRoot, id, name);
-  const renamed = changeRecord(directory, (record) => ({ ...record, name }));
-  // It was deleted meanwhile, and with it what was known of its names.
-  releaseName(dataRoot, id, renamed === undefined ? name : old);
+  // Deleted meanwhile, and with it what was known of its names, it leaves the new one to be given back.
+  let released = name;
+  changeRecord(directory, (record) => {
+    // Another `rename` may have been faster: it is its name that nobody needs any more.
+    released = record.name;
+    return { ...record, name };
+  });
+  releaseName(dataRoot, id, released);
 }

@@ -1,6 +1,6 @@
 /** `run`: an image becomes a running process, attached to us, until it ends. */
 import type { RunOptions } from "../container/run_options.ts";
-import { type ContainerRecord, writeRecord } from "../storage/container_record.ts";
+import { changeRecord, type ContainerRecord, writeRecord } from "../storage/container_record.ts";
 import { messageOf } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { writeCidfile } from "./run/cidfile.ts";
@@ -76,5 +76,6 @@ export function keepFailed(directory: string, record: ContainerRecord, error: un
   const { state } = record;
   if (state.status !== "created" && state.status !== "exited") return;
   const failed = { ...state, exitCode: statusOf(error), error: messageOf(error) };
-  writeRecord(directory, { ...record, state: failed });
+  const there = changeRecord(directory, (now) => ({ ...now, state: failed }));
+  if (there === undefined) writeRecord(directory, { ...record, state: failed });
 }

@@ -1,7 +1,7 @@
 /** `stop`, `kill` and `restart`. */
 import { parseSignal } from "../container/signals.ts";
 import { SIGKILL } from "../ffi/constants.ts";
-import { waitUnlockedWithin } from "../storage/container_lock.ts";
+import { tryLock, waitUnlockedWithin } from "../storage/container_lock.ts";
 import { readRecord } from "../storage/container_record.ts";
 import { findContainer, type StoredContainer } from "../storage/containers.ts";
 import { lockHolder } from "../storage/lock_holder.ts";
@@ -16,6 +16,8 @@ import { startDetachedContainer } from "./run_monitored.ts";
 const STOP_TIMEOUT = 10;
 /** Milliseconds that a monitor gets to write down how its container ended; it takes one. */
 const SETTLING = 10_000;
+/** Milliseconds between looks at a container that is being started. */
+const POLL = 5;
 
 /** How to stop. */
 export interface StopOptions {
@@ -38,10 +40,7 @@ export async function beginStop(
   const { record, directory, owned } = findContainer(context.dataRoot, text);
   const number = parseSignal(signal || record.stopSignal || "TERM");
   if (!owned && record.state.status !== "running") return () => {};
-  await askStopped(directory);
-  // It may have been between two lives until now.
-  const state = readRecord(directory)?.state;
-  const process = state?.status === "running" ? openProcess(state) : undefined;
+  const process = await reach(directory);
   process?.signal(number);
   const begin = performance.now();
   const patience = (seconds ?? record.options.stopTimeout ?? STOP_TIMEOUT) * 1000;
@@ -59,6 +58,25 @@ function awaitMonitor(text: string, directory: string): void {
   throw new TsboxError("host", `Container ${text} has ended, but ${which} does not say how`, {
     hint: "'tsbox rm -f' ends that, too",
   });
+}
+
+/**
+ * The process of a container of which no other life follows; undefined when it has ended, and when its monitor, which
+ * is just starting it, will end it itself.
+ */
+async function reach(directory: string): Promise<ContainerProcess | undefined> {
+  for (const begin = performance.now();; await Bun.sleep(POLL)) {
+    const heard = await askStopped(directory);
+    const state = readRecord(directory)?.state;
+    const process = state?.status === "running" ? openProcess(state) : undefined;
+    if (heard || process !== undefined) return process;
+    // A monitor that has only begun does not listen yet.
+    const lock = tryLock(directory, "shared");
+    lock?.release();
+    if (lock !== undefined || state === undefined) return undefined;
+    // Nor does one that hangs.
+    if (performance.now() - begin > SETTLING) return undefined;
+  }
 }
 
 function endWithin(process: ContainerProcess | undefined, milliseconds: number): void {

@@ -12,10 +12,12 @@ export const ERRNO = {
   ENOTDIR: 20,
   EINVAL: 22,
   ENOSPC: 28,
+  EROFS: 30,
   EPIPE: 32,
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENOTEMPTY: 39,
+  EDQUOT: 122,
 } as const;
 
 // A function: most starts need no name, and a large literal takes its time.

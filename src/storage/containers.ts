@@ -10,15 +10,10 @@ import {
 } from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
 import { TsboxError } from "../errors.ts";
-import {
-  type ContainerLock,
-  currentBoot,
-  makeLock,
-  processStart,
-  tryLock,
-} from "./container_lock.ts";
+import { type ContainerLock, makeLock, tryLock } from "./container_lock.ts";
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
-import { type ContainerRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
+import { type ContainerRecord, readRecord } from "./container_record.ts";
+import { isSameProcess, settle } from "./settle_container.ts";
 import { FEW_NAMES, removeDirectly, removeSmall } from "./remove_directly.ts";
 import { trashPath } from "./trash.ts";
 
@@ -41,9 +36,6 @@ export interface StoredContainer {
   /** Its run process lives: it will write the record's next state itself. */
   owned: boolean;
 }
-
-/** What the exit code of a container is when the process that ran it was killed: 128 + SIGKILL. */
-const KILLED = 137;
 
 /**
  * Makes `containers/<id>/` with its lock held and takes the name, a random one when none is given.
@@ -126,42 +118,6 @@ function readDying(directory: string, before: ContainerRecord): StoredContainer 
     if (lock !== undefined || !same) return readContainer(directory);
   }
   return { record: before, directory, owned: true };
-}
-
-/** The caller holds the lock: nobody else is going to say how this container ended. */
-function settle(directory: string, before: ContainerRecord): ContainerRecord {
-  // The run process may have written the end between our reading and our locking.
-  const record = readRecord(directory) ?? before;
-  const { state } = record;
-  if (state.status !== "restarting" && state.status !== "running") return record;
-  if (state.status === "running" && isSameProcess(state)) return record;
-  const rebooted = state.status === "running" && !isOfThisBoot(state);
-  const settled: ContainerRecord = {
-    ...record,
-    state: {
-      status: "exited",
-      exitCode: state.status === "running" ? KILLED : state.exitCode,
-      error: rebooted
-        ? "the host was started anew while it ran"
-        : "the process that ran it was killed",
-      startedAt: state.startedAt,
-      finishedAt: timestamp(),
-    },
-  };
-  writeRecord(directory, settled);
-  return settled;
-}
-
-/** After a reboot another process may have the number, and by chance the start time, too. */
-function isSameProcess(
-  { pid, pidStart, bootId }: { pid: number; pidStart: number; bootId?: string | undefined },
-): boolean {
-  return processStart(pid) === pidStart && isOfThisBoot({ bootId });
-}
-
-/** What older versions wrote does not say. */
-function isOfThisBoot({ bootId }: { bootId?: string | undefined }): boolean {
-  return bootId === undefined || bootId === currentBoot();
 }
 
 function directoryNames(path: string): string[] {

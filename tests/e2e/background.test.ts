@@ -1,6 +1,6 @@
 /** Containers that no command is attached to: made, started, stopped, restarted, left and found again. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import {
   type BusyboxContainers,
   busyboxContainers,
@@ -183,4 +183,33 @@ describe("a monitor that is killed", () => {
     await ok("rm", "-f", name);
     expect(box.leftovers()).toEqual([]);
   });
+});
+
+test("renames, and starts at the same moment, leave each container one name", async () => {
+  await Promise.all([1, 2, 3].map(async (i) => {
+    await ok("create", "--network", "none", "--name", `many-${i}`, box.image, "sleep", "600");
+    const renames = ["a", "b", "c"].map((end) => run("rename", `many-${i}`, `many-${i}${end}`));
+    await Promise.all([run("start", `many-${i}`), ...renames]);
+  }));
+  const listed = (await ok("ps", "-a", "--filter", "name=many-", "--format", "{{.Names}}")).trim();
+  const names = readdirSync(`${box.home.dataRoot}/names`).filter((name) =>
+    name.startsWith("many-")
+  );
+  expect(listed.split("\n").sort()).toEqual(names.sort());
+  expect(names).toHaveLength(3);
+  await ok("rm", "-f", ...names);
+}, 30_000);
+
+test("a container keeps the files it wrote when another storage driver is set for its next start", async () => {
+  const write = ["sh", "-c", "echo kept >> /kept"];
+  const flags = ["--network", "none", "--name", "drivers"];
+  await ok("--storage-driver", "copy", "create", ...flags, box.image, ...write);
+  for (const driver of ["copy", "overlay"]) {
+    await ok("--storage-driver", driver, "start", "-a", "drivers");
+  }
+  expect(await ok("inspect", "-f", "{{.Driver}}", "drivers")).toBe("copy\n");
+  await ok("export", "-o", "drivers.tar", "drivers");
+  const kept = Bun.spawnSync(["tar", "-xOf", `${box.home.path}/drivers.tar`, "kept"]);
+  expect(kept.stdout.toString()).toBe("kept\nkept\n");
+  await ok("rm", "drivers");
 });

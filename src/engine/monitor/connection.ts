@@ -116,14 +116,15 @@ export async function askMonitor(
 /** Milliseconds that a monitor gets for an answer it has at once. */
 const PATIENCE = 3000;
 
-/** Tells the monitor that its container shall not be started again. */
-export async function askStopped(directory: string): Promise<void> {
-  if (await askMonitor(directory, { op: "stopped" }, PATIENCE) !== undefined) return;
+/** Tells the monitor that its container shall not be started again. False when there is none that has heard it. */
+export async function askStopped(directory: string): Promise<boolean> {
+  if (await askMonitor(directory, { op: "stopped" }, PATIENCE) !== undefined) return true;
   // It is asleep, or somebody has deleted its socket: it looks here before it starts the next life.
   changeRecord(directory, (record) => {
     const lasts = record.options.restart !== undefined && !record.options.remove;
     return lasts ? { ...record, stoppedByUser: true } : record;
   });
+  return false;
 }
 
 /** Has the monitor restart its container. False when there is no monitor. @throws TsboxError why it does not run again */

@@ -43,6 +43,8 @@ const POLL = 5;
 /** Milliseconds between looks whether the starter, who attaches at once, lives. */
 const LOOK = 20;
 
+const DRIVERS = ["overlay", "fuse-overlayfs", "copy"] as const;
+
 /** A container and what the monitor knows of it between lives. */
 interface Monitored {
   container: NewContainer;
@@ -228,7 +230,8 @@ class Monitor {
     let preparation;
     try {
       const given = { session, imageId };
-      preparation = await prepareRun(options, this.#context, this.#host, given);
+      const context = { ...this.#context, ...driverOf(previous) };
+      preparation = await prepareRun(options, context, this.#host, given);
       await runOnce({ ...preparation, container, previous }, progress);
       if (progress.record === undefined) throw new Error("a life without a record");
       return progress.record;
@@ -280,6 +283,12 @@ function keepEnd(directory: string, record: ContainerRecord): void {
   }
 }
 
+/** What a container wrote is in the form of its driver: it keeps that one, whatever the settings say by now. */
+function driverOf(record: ContainerRecord | undefined): Pick<EngineContext, "storageDriver"> {
+  const storageDriver = DRIVERS.find((name) => name === record?.driver);
+  return storageDriver === undefined ? {} : { storageDriver };
+}
+
 /** Whether a command that could not reach us has left word that the container shall be over. */
 function isStopWanted(directory: string): boolean {
   return readRecord(directory)?.stoppedByUser === true;
@@ -287,13 +296,11 @@ function isStopWanted(directory: string): boolean {
 
 /** A new start: what the user wanted of the last one, and how it failed, counts no more. */
 function begun(directory: string, record: ContainerRecord): ContainerRecord {
-  const { state } = record;
-  const fresh: ContainerRecord = {
-    ...record,
+  const fresh = (now: ContainerRecord): ContainerRecord => ({
+    ...now,
     restartCount: 0,
     stoppedByUser: false,
-    state: state.status === "created" ? { status: "created" } : state,
-  };
-  writeRecord(directory, fresh);
-  return fresh;
+    state: now.state.status === "created" ? { status: "created" } : now.state,
+  });
+  return changeRecord(directory, fresh) ?? fresh(record);
 }

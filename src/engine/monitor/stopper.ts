@@ -33,6 +33,8 @@ export class Stopper implements HubOrders {
   watch(running: Running, options: RunOptions, signal: number): void {
     this.#target = { running, signal, seconds: options.stopTimeout ?? STOP_TIMEOUT };
     for (const { resolve } of this.#restarts.splice(0)) resolve();
+    // Stopped while it was being started: nobody could signal it then, and nobody else is going to.
+    if (this.stoppedByUser) end(this.#target);
   }
 
   unwatch(): void {

@@ -10,6 +10,7 @@ import type { Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
 import { currentBoot, processStart } from "../../storage/container_lock.ts";
 import {
+  changeRecord,
   type ContainerRecord,
   summarizeSpec,
   timestamp,
@@ -183,7 +184,7 @@ async function runSpec(
 
 /** Until the process has ended, whatever else fails. */
 async function serve(it: Run, running: Running, record: ContainerRecord): Promise<Outcome> {
-  const { container, session } = it;
+  const { session } = it;
   const startedAt = timestamp();
   const { pid } = running;
   let delivered = false;
@@ -191,7 +192,7 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
   try {
     const pidStart = processStart(pid) ?? 0;
     record.state = { status: "running", pid, pidStart, bootId: currentBoot(), startedAt };
-    writeRecord(container.directory, record);
+    writeStarted(it, record);
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
   } finally {
@@ -202,6 +203,15 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
   const exitCode = exitStatus(await running.ended);
   record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
   return { exitCode, delivered };
+}
+
+/** Of a container that was there before a command may have changed the record since we read it: its name, its limits. */
+function writeStarted({ container: { directory }, previous }: Run, record: ContainerRecord): void {
+  if (previous === undefined) return writeRecord(directory, record);
+  const { state, spec, driver, ports = [], restartCount = 0, stoppedByUser = false } = record;
+  const ours = { state, spec, driver, ports, restartCount, stoppedByUser };
+  const changed = changeRecord(directory, (now) => ({ ...now, ...ours }));
+  if (changed === undefined) writeRecord(directory, record);
 }
 
 async function beginChecks(
