@@ -28,6 +28,7 @@ import { prepareRun } from "../run/preparation.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { Hub } from "./hub.ts";
 import { monitoredLife } from "./life.ts";
+import { driverOf } from "./kept_driver.ts";
 import { type ContainerLog, openLog } from "./log.ts";
 import { MONITOR_FD, type MonitorRequest } from "./request.ts";
 import { StatusPipe } from "./status_pipe.ts";
@@ -42,8 +43,6 @@ const LOOK_TIME = 1000;
 const POLL = 5;
 /** Milliseconds between looks whether the starter, who attaches at once, lives. */
 const LOOK = 20;
-
-const DRIVERS = ["overlay", "fuse-overlayfs", "copy"] as const;
 
 /** A container and what the monitor knows of it between lives. */
 interface Monitored {
@@ -281,12 +280,6 @@ function keepEnd(directory: string, record: ContainerRecord): void {
   if (changeRecord(directory, (now) => ({ ...now, ...end })) === undefined) {
     writeRecord(directory, { ...record, ...end });
   }
-}
-
-/** What a container wrote is in the form of its driver: it keeps that one, whatever the settings say by now. */
-function driverOf(record: ContainerRecord | undefined): Pick<EngineContext, "storageDriver"> {
-  const storageDriver = DRIVERS.find((name) => name === record?.driver);
-  return storageDriver === undefined ? {} : { storageDriver };
 }
 
 /** Whether a command that could not reach us has left word that the container shall be over. */
