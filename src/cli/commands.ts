@@ -109,6 +109,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/image_prune.ts").then((module) => module.command),
   },
   {
+    paths: ["logs", "container logs"],
+    summary: "Fetch the logs of a container",
+    load: () => import("./commands/logs.ts").then((module) => module.command),
+  },
+  {
     paths: ["ps", "container ls", "container list", "container ps"],
     summary: "List containers",
     load: () => import("./commands/ps.ts").then((module) => module.command),

@@ -1,5 +1,6 @@
 /** What the user asked of `run`, parsed and checked, before any image or host is looked at. */
 import type { Healthcheck } from "../oci/healthcheck.ts";
+import type { LogChoice } from "./log_options.ts";
 import type { RestartPolicy } from "./restart_policy.ts";
 
 /** What a volume is when it is mounted. */
@@ -143,6 +144,8 @@ export interface RunOptions {
   detach: boolean;
   /** Default "no". */
   restart?: RestartPolicy;
+  /** Where its output is kept; default: the driver `local`. */
+  log?: LogChoice;
   /** In place of ctrl-p,ctrl-q. */
   detachKeys?: string;
   /** `host`: the caller's ids only appear as themselves is not possible rootless; `single`: one id. */

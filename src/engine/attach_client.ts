@@ -3,10 +3,11 @@ import { fstatSync } from "node:fs";
 import { DEFAULT_DETACH_KEYS, DetachWatch, parseDetachKeys } from "../container/detach_keys.ts";
 import { isTerminal, windowSize } from "../ffi/terminal.ts";
 import { TsboxError } from "../errors.ts";
-import { deliver, type Sink } from "./deliver.ts";
+import { deliver } from "./deliver.ts";
 import { exitCodeOf, type MonitorConnection } from "./monitor/connection.ts";
 import { holdRaw } from "./raw_terminal.ts";
 import { plainInput, terminalInput } from "./run/copy_streams.ts";
+import { userSink } from "./user_sink.ts";
 import { ending, forwarding, type SignalHandling } from "./run/signals.ts";
 
 /** How to attach. */
@@ -29,9 +30,6 @@ export type AttachEnd =
   | { kind: "detached" }
   /** Nobody reads our output any more. */
   | { kind: "output-closed" };
-
-/** Bytes of one write to a file. */
-const FILE_PIECE = 1 << 20;
 
 /** Says that we are here; the monitor begins, or goes on, once it has heard. @throws TsboxError when it is gone */
 export async function announce(
@@ -78,7 +76,7 @@ function signalHandling(
 }
 
 async function passOutput(connection: MonitorConnection): Promise<AttachEnd> {
-  const sinks = { stdout: sink(1), stderr: sink(2) };
+  const sinks = { stdout: userSink(1), stderr: userSink(2) };
   for (;;) {
     const message = await connection.next();
     if (message === undefined) throw monitorGone();
@@ -87,10 +85,6 @@ async function passOutput(connection: MonitorConnection): Promise<AttachEnd> {
     if (kind !== "stdout" && kind !== "stderr") continue;
     if (await deliver(sinks[kind], bytes) !== 0) return { kind: "output-closed" };
   }
-}
-
-function sink(fd: 1 | 2): Sink {
-  return { fd, open: true, ...(fstatSync(fd).isFile() ? { piece: FILE_PIECE } : {}) };
 }
 
 async function passInput(

@@ -1,3 +1,4 @@
+import { DEFAULT_LOG } from "../container/log_options.ts";
 import type {
   MountRequest,
   PortMapping,
@@ -23,6 +24,7 @@ export function hostConfig(options: RunOptions) {
     ...mountConfig(options.mounts),
     VolumesFrom: orNull((options.volumesFrom ?? []).map(volumesFrom)),
     ContainerIDFile: options.cidfile ?? "",
+    LogConfig: logConfig(options),
     NetworkMode: options.network,
     PortBindings: portBindings(options.publish),
     RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
@@ -53,6 +55,10 @@ export function hostConfig(options: RunOptions) {
     Ulimits: options.ulimits.map(ulimit),
     ...(options.init && { Init: true }),
   };
+}
+
+function logConfig({ log = DEFAULT_LOG }: RunOptions) {
+  return { Type: log.driver, Config: { ...log.options } };
 }
 
 /** Go's way to write an empty list. */

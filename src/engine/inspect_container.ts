@@ -6,6 +6,7 @@ import type { StoredImage } from "../storage/image_index.ts";
 import { healthOf } from "./health/health_of.ts";
 import { hostConfig, portBindings } from "./host_config.ts";
 import { keySet, lowerDirectories } from "./inspect_image.ts";
+import { jsonLogPath } from "../storage/log/log_files.ts";
 import { mountPoints } from "./mount_points.ts";
 
 /** Go's zero time, for what has not happened. */
@@ -32,7 +33,7 @@ export function containerInspection(
     ResolvConfPath: `${directory}/resolv.conf`,
     HostnamePath: `${directory}/hostname`,
     HostsPath: `${directory}/hosts`,
-    LogPath: "",
+    LogPath: options.log?.driver === "json-file" ? jsonLogPath(directory, record.id) : "",
     Name: `/${record.name}`,
     RestartCount: record.restartCount ?? 0,
     Driver: record.driver,

@@ -16,8 +16,10 @@ export const command: Command = {
       throw new UsageError("the input device is not a TTY", 1);
     }
     const host = runHost(io);
-    // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor.
-    if (options.debugPlan || (options.remove && !options.detach && !options.tty)) {
+    // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor,
+    // unless its output shall be kept.
+    const isLogged = line.flags.has("log-driver") || line.flags.has("log-opt");
+    if (options.debugPlan || (options.remove && !options.detach && !options.tty && !isLogged)) {
       return run(options, context, host);
     }
     return monitored(options, context, host);

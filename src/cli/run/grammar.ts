@@ -6,8 +6,8 @@ const UNSUPPORTED =
   "cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares:c cpus " +
   "cpuset-cpus cpuset-mems device-cgroup-rule device-read-bps device-read-iops " +
   "device-write-bps device-write-iops disable-content-trust domainname gpus " +
-  "io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip log-driver " +
-  "log-opt mac-address memory:m memory-reservation memory-swap memory-swappiness net-alias " +
+  "io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip " +
+  "mac-address memory:m memory-reservation memory-swap memory-swappiness net-alias " +
   "network-alias oom-kill-disable oom-score-adj pids-limit privileged publish-all:P runtime " +
   "storage-opt use-api-socket uts volume-driver";
 
@@ -73,6 +73,8 @@ const SUPPORTED: Flag[] = [
   { name: "ipc", value: "string", help: "IPC mode to use (private|host)" },
   { name: "label", short: "l", value: "list", help: "Set meta data on a container" },
   { name: "label-file", value: "list", help: "Read in a line delimited file of labels" },
+  { name: "log-driver", value: "string", help: "Logging driver for the container" },
+  { name: "log-opt", value: "list", help: "Log driver options" },
   { name: "mount", value: "mount", help: "Attach a filesystem mount to the container" },
   { name: "name", value: "string", help: "Assign a name to the container" },
   { name: "network", value: "network", help: "Network of the container (private|host|none)" },

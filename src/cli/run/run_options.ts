@@ -1,5 +1,6 @@
 import type { MountRequest, PortMapping, RunOptions, Ulimit } from "../../container/run_options.ts";
 import { parseDetachKeys } from "../../container/detach_keys.ts";
+import { DEFAULT_LOG, parseLog } from "../../container/log_options.ts";
 import { parseDns, parseDnsOption, parseDnsSearch } from "../../container/name_servers.ts";
 import { parseRestart } from "../../container/restart_policy.ts";
 import { parseSignal } from "../../container/signals.ts";
@@ -53,6 +54,7 @@ export function makeRunOptions(
     remove: flags.on("rm"),
     ...background(line),
     ...health(line),
+    ...logging(line, settings),
     ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller.env),
     mounts: mounts(line, caller),
     ...(flags.has("volumes-from") && { volumesFrom: each(line, "volumes-from", parseVolumesFrom) }),
@@ -157,6 +159,15 @@ function health(line: ParsedLine): Pick<RunOptions, "healthcheck"> {
     return healthcheck === undefined ? {} : { healthcheck };
   }
   return {};
+}
+
+/** Nothing where neither the flags nor the settings say anything. */
+function logging({ flags }: ParsedLine, settings: Settings) {
+  const [driver, words] = [flags.last("log-driver"), flags.all("log-opt")];
+  const { "log-driver": setDriver, "log-opts": setOptions } = settings;
+  if (!driver && words.length === 0 && !setDriver && !setOptions) return {};
+  const byDefault = { driver: setDriver ?? DEFAULT_LOG.driver, options: setOptions ?? {} };
+  return { log: parseLog(driver, words, byDefault) };
 }
 
 function stopTimeout(text: string): number {

@@ -171,6 +171,8 @@ export class Hub implements ClientHandler {
         if (request.size !== undefined) this.#resize(request.size);
         void client.send(jsonFrame("answer", {}));
         return this.#attached?.();
+      case "follow":
+        return;
       case "wait":
         return void this.#waiting.add(client);
       case "stopped":

@@ -71,6 +71,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
       await running.ended;
       for (const copy of copies) copy.drain();
       await Promise.all(copies.map((copy) => copy.finished));
+      around.log.end();
       if (terminal === undefined) closeSink(input);
       else if (input !== undefined) input.open = false;
       return true;

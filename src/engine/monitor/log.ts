@@ -1,52 +1,136 @@
-/** What a container writes, kept in its directory. */
-import { O } from "../../ffi/constants.ts";
-import { address, raw } from "../../ffi/libc.ts";
-import { closeFile, openFile } from "../../ffi/quick_files.ts";
+/** What a container writes, put where its log driver says. */
+import {
+  DEFAULT_LOG,
+  type LogChoice,
+  type LogDriver,
+  logLimits,
+} from "../../container/log_options.ts";
+import { logAttributes, type LogSubject } from "../../container/log_tag.ts";
+import { wallClock } from "../../ffi/clock.ts";
+import { errnoName } from "../../ffi/errno.ts";
+import type { ContainerRecord } from "../../storage/container_record.ts";
+import { JsonEncoder, jsonFormat } from "../../storage/log/json_format.ts";
+import { LocalEncoder, localFormat, MAX_PIECE } from "../../storage/log/local_format.ts";
+import { jsonLogPath, logDirectory } from "../../storage/log/log_files.ts";
+import type { LogFormat } from "../../storage/log/piece.ts";
+import { RotatingLog } from "../../storage/log/rotating_log.ts";
 
 /** Where a monitor puts the container's output. */
 export interface ContainerLog {
+  /** A life begins. */
+  begin(record: ContainerRecord): void;
+  /** Keeps what was read; resolves when more may come. `bytes` may be used again then. */
   write(kind: "stdout" | "stderr", bytes: Uint8Array): Promise<void> | void;
+  /** A life has ended: nothing more comes of lines without an end. */
+  end(): void;
   close(): void;
 }
 
-/** Bytes before each piece: the stream (1 or 2), seven bytes of padding, nanoseconds since 1970, the length twice. */
-export const LOG_HEADER = 24;
+/** Bytes at least, of one entry of a log whose files are smaller. */
+const SMALL_PIECE = 4096;
 
-/** Absolute path of the log of a container. */
-export function logPath(directory: string): string {
-  return `${directory}/container.log`;
+/** The format of the files of a driver; undefined when it has none. */
+export function formatOf(driver: LogDriver): LogFormat | undefined {
+  if (driver === "local") return localFormat;
+  return driver === "json-file" ? jsonFormat : undefined;
 }
 
-/** Opens the log to append to. @throws SyscallError */
-export function openLog(directory: string): ContainerLog {
-  const fd = openFile(logPath(directory), O.WRONLY | O.CREAT | O.APPEND, 0o600);
+/** Opens the log of a container. @throws SyscallError, TsboxError "host" when there is no journal */
+export async function openLog(
+  directory: string,
+  id: string,
+  choice: LogChoice = DEFAULT_LOG,
+): Promise<ContainerLog> {
+  const format = formatOf(choice.driver);
+  if (format !== undefined) return new FileLog(directory, id, choice, format);
+  if (choice.driver === "none") return NOWHERE;
+  const { openJournal } = await import("./journal.ts");
+  return openJournal(choice);
+}
+
+const NOWHERE: ContainerLog = { begin() {}, write() {}, end() {}, close() {} };
+
+/** A container as its log describes it. */
+export function subjectOf(record: ContainerRecord): LogSubject {
+  const { id, name, image, spec, labels } = record;
   return {
-    write(kind, bytes) {
-      const whole = logEntry(kind, bytes, performance.timeOrigin + performance.now());
-      for (let done = 0; done < whole.length;) {
-        const rest = whole.subarray(done);
-        const count = raw("write", fd, address(rest), rest.length);
-        // A full disk must not stop the container: what cannot be kept is lost.
-        if (count <= 0) return;
-        done += count;
-      }
-    },
-    close: () => closeFile(fd),
+    id,
+    name,
+    imageId: image.id,
+    imageName: image.reference,
+    command: spec.args,
+    labels,
+    env: spec.env,
   };
 }
 
-/** One piece as it is in the file. Pure. @param milliseconds since 1970 */
-export function logEntry(
-  kind: "stdout" | "stderr",
-  bytes: Uint8Array,
-  milliseconds: number,
-): Uint8Array {
-  const whole = new Uint8Array(LOG_HEADER + bytes.length);
-  const view = new DataView(whole.buffer);
-  view.setUint8(0, kind === "stdout" ? 1 : 2);
-  view.setBigUint64(8, BigInt(Math.round(milliseconds * 1000)) * 1000n, true);
-  view.setUint32(16, bytes.length, true);
-  view.setUint32(20, bytes.length, true);
-  whole.set(bytes, LOG_HEADER);
-  return whole;
+/** One file system write for each piece that is read. A full disk does not stop the container. */
+class FileLog implements ContainerLog {
+  readonly #files: RotatingLog;
+  readonly #encoder: LocalEncoder | JsonEncoder;
+  readonly #choice: LogChoice;
+  readonly #piece: number;
+  /** Bytes of the log that could not be written, and why. */
+  #lost = 0;
+  #errno = 0;
+
+  constructor(directory: string, id: string, choice: LogChoice, format: LogFormat) {
+    const limits = logLimits(choice);
+    const isJson = format === jsonFormat;
+    this.#choice = choice;
+    this.#encoder = isJson
+      ? new JsonEncoder(Math.min(MAX_PIECE, limits.maxSize))
+      : new LocalEncoder();
+    this.#piece = Math.min(MAX_PIECE, Math.max(SMALL_PIECE, limits.maxSize));
+    this.#files = new RotatingLog({
+      ...limits,
+      directory: logDirectory(directory),
+      format,
+      link: isJson ? jsonLogPath(directory, id) : undefined,
+    });
+  }
+
+  begin(record: ContainerRecord): void {
+    if (!(this.#encoder instanceof JsonEncoder)) return;
+    this.#encoder.attributes = logAttributes(this.#choice, subjectOf(record));
+  }
+
+  write(kind: "stdout" | "stderr", bytes: Uint8Array): void {
+    const time = wallClock();
+    for (let at = 0; at < bytes.length; at += this.#piece) {
+      const part = bytes.length <= this.#piece ? bytes : bytes.subarray(at, at + this.#piece);
+      if (this.#lost > 0) this.#confess(time);
+      const entries = this.#encoder.encode(kind, part, time);
+      for (const entry of entries) this.#append(entry);
+    }
+  }
+
+  end(): void {
+    if (this.#encoder instanceof JsonEncoder) {
+      this.#append(this.#encoder.end(wallClock()));
+    }
+    if (this.#lost > 0) this.#confess(wallClock());
+  }
+
+  close(): void {
+    this.#files.close();
+  }
+
+  #append(entry: Uint8Array): void {
+    if (entry.length === 0) return;
+    // In their order: nothing is kept before it was said what is missing.
+    const errno = this.#lost > 0 ? this.#errno : this.#files.append(entry);
+    if (errno === 0) return;
+    this.#errno = errno;
+    this.#lost += entry.length;
+  }
+
+  /** Says, as soon as there is room, what is not in the log. */
+  #confess(time: bigint): void {
+    const text = `\n[tsbox: ${this.#lost} bytes of the log are missing here: ` +
+      `they could not be written (${errnoName(this.#errno)})]\n`;
+    const entries = this.#encoder.encode("stderr", new TextEncoder().encode(text), time);
+    // As long as the disk is full, this is all that is tried.
+    if (entries.every((entry) => this.#files.append(entry) === 0)) this.#lost = 0;
+  }
 }

@@ -143,7 +143,7 @@ class Monitor {
   /** Life after life. Returns the last exit code. */
   async #serve(it: Monitored): Promise<number> {
     const { container, options } = it;
-    this.#log = openLog(container.directory);
+    this.#log = await openLog(container.directory, container.id, options.log);
     const hub = this.#hub = new Hub(container.directory, this.#stopper);
     if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     this.#stopper.obeySignals();
@@ -219,6 +219,7 @@ class Monitor {
       hub,
       log,
       started: (running) => {
+        if (progress.record !== undefined) log.begin(progress.record);
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal);
         this.#status.started(container.id);

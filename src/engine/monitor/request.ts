@@ -45,6 +45,8 @@ export type ClientRequest =
     /** Of the user's terminal. */
     size?: { rows: number; columns: number } | undefined;
   }
+  /** Never answered: the connection ends when the container is over, and nothing more comes into its log. */
+  | { op: "follow" }
   /** Answered with the exit code when the container's process has ended the next time. */
   | { op: "wait" }
   /** The user wants the container to be over: it is not started again. Answered at once. */

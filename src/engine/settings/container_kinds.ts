@@ -74,3 +74,22 @@ function checked(spec: string, value: unknown, at: string): Ulimit {
   if (found !== undefined) return found;
   throw new Misfit(value, "a ulimit with a soft and a hard limit that is not lower", at);
 }
+
+/** Options of a log driver: an object of texts in the file, as in docker's daemon.json; `key=value` as words. */
+export const LOG_OPTIONS: Kind<Readonly<Record<string, string>>> = {
+  name: "object",
+  word: "list",
+  isList: true,
+  fromJson(value) {
+    const fields = [...fieldsOf(value, "")];
+    const bad = fields.find(([, text]) => typeof text !== "string");
+    if (bad !== undefined) throw new Misfit(bad[1], "a text", `.${JSON.stringify(bad[0])}`);
+    return Object.fromEntries(fields.map(([key, text]) => [key, String(text)]));
+  },
+  fromWords: (words) =>
+    Object.fromEntries(words.map((word) => {
+      const equals = word.indexOf("=");
+      if (equals < 1) throw new Misfit(word, "key=value");
+      return [word.slice(0, equals), word.slice(equals + 1)];
+    })),
+};

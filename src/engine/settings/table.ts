@@ -5,8 +5,16 @@
  * settings.test.ts compares them. Then obey it: `settingOf(context.settings, key)`.
  */
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
+import type { LogDriver } from "../../container/log_options.ts";
 import type { Ulimit } from "../../container/run_options.ts";
-import { DOMAINS, NAME_SERVERS, RESOLVER_OPTIONS, SIZES, ULIMITS } from "./container_kinds.ts";
+import {
+  DOMAINS,
+  LOG_OPTIONS,
+  NAME_SERVERS,
+  RESOLVER_OPTIONS,
+  SIZES,
+  ULIMITS,
+} from "./container_kinds.ts";
 import { count, type Kind, oneOf, text } from "./kinds.ts";
 import {
   HOSTS,
@@ -31,6 +39,8 @@ export interface SettingTypes {
   "dns-opts": readonly string[];
   "dns-search": readonly string[];
   "insecure-registries": readonly string[];
+  "log-driver": LogDriver;
+  "log-opts": Readonly<Record<string, string>>;
   "max-concurrent-downloads": number;
   "max-concurrent-uploads": number;
   "max-download-attempts": number;
@@ -132,6 +142,18 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<SettingTypes[K], De
     flag: "insecure-registry",
     byDefault: [],
     help: "Allow plain HTTP and unverified TLS to this registry",
+  },
+  "log-driver": {
+    kind: oneOf<LogDriver>(["local", "json-file", "journald", "none"]),
+    flag: "log-driver",
+    byDefault: "local",
+    help: "Default driver for container logs",
+  },
+  "log-opts": {
+    kind: LOG_OPTIONS,
+    flag: "log-opt",
+    byDefault: {},
+    help: "Default log driver options for containers",
   },
   "max-concurrent-downloads": {
     kind: count(1, 64),
