@@ -3,7 +3,7 @@
 # What the tests need. `make` itself and git are how the reader got here.
 TEST_PACKAGES="ca-certificates curl procps iproute2 uidmap fuse-overlayfs passt slirp4netns docker-registry
   busybox-static binutils binutils-aarch64-linux-gnu qemu-user-static libc6-arm64-cross attr zstd skopeo
-  apache2-utils openssl util-linux umoci podman"
+  apache2-utils openssl util-linux umoci podman tmux"
 DEMO_PACKAGES="ca-certificates uidmap fuse-overlayfs passt docker-registry busybox-static util-linux"
 BENCH_PACKAGES="$TEST_PACKAGES hyperfine crun bubblewrap"
 
