@@ -1,6 +1,5 @@
 /** What a log says of its container: docker's `tag`, `labels` and `env` of `--log-opt`. Pure. */
 import { TsboxError } from "../errors.ts";
-import type { LogChoice } from "./log_options.ts";
 
 /** A container as its log describes it. */
 export interface LogSubject {
@@ -50,7 +49,7 @@ export function renderTag(template: string, subject: LogSubject): string {
 
 /** The labels and variables that the options choose, and the tag where there is one, by name. */
 export function logAttributes(
-  { options }: LogChoice,
+  options: Readonly<Record<string, string>>,
   subject: LogSubject,
 ): Record<string, string> {
   const found: Record<string, string> = {};

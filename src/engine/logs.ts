@@ -9,23 +9,9 @@ import { tailOf } from "../storage/log/tail_log.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { followLog } from "./logs/follow.ts";
+import type { LogsOptions } from "./logs/options.ts";
 import { LogPrinter } from "./logs/printer.ts";
 import { formatOf } from "./monitor/log.ts";
-
-/** What of a log is shown, and how. */
-export interface LogsOptions {
-  /** Goes on until the container is over. */
-  follow: boolean;
-  timestamps: boolean;
-  /** The attributes that `--log-opt` gave it. */
-  details: boolean;
-  /** Nanoseconds since 1970: not what is older, and what is newer. */
-  since?: bigint | undefined;
-  until?: bigint | undefined;
-  /** Only so many lines from the end. */
-  tail?: number | undefined;
-  notice(line: string): void;
-}
 
 /**
  * Writes a container's log to standard output and standard error.

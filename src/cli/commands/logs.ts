@@ -1,4 +1,5 @@
-import { type LogsOptions, showLogs } from "../../engine/logs.ts";
+import { showLogs } from "../../engine/logs.ts";
+import type { LogsOptions } from "../../engine/logs/options.ts";
 import { timeFilter } from "../../engine/filters.ts";
 import { readNanoTime } from "../../storage/log/time.ts";
 import { TsboxError } from "../../errors.ts";

@@ -3,7 +3,7 @@ import type { StoredContainer } from "../../storage/containers.ts";
 import type { LogPiece } from "../../storage/log/piece.ts";
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
-import type { LogsOptions } from "../logs.ts";
+import type { LogsOptions } from "./options.ts";
 import { connectMonitor } from "../monitor/connection.ts";
 import { LogPrinter } from "./printer.ts";
 

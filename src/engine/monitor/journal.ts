@@ -5,7 +5,7 @@ import { datagramSocket, sendDatagram, unixAddress } from "../../ffi/datagram.ts
 import { ERRNO } from "../../ffi/errno.ts";
 import { closeFile, exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
-import { type ContainerLog, subjectOf } from "./log.ts";
+import { type ContainerLog, subjectOf } from "./container_log.ts";
 
 /** Where journald listens. */
 const SOCKET = "/run/systemd/journal/socket";
@@ -84,7 +84,7 @@ class Journal implements ContainerLog {
 
 /** The fields that every message of a container has. Pure. */
 export function journalFields(choice: LogChoice, subject: LogSubject): Uint8Array<ArrayBuffer> {
-  const { tag: _, ...chosen } = logAttributes(choice, subject);
+  const { tag: _, ...chosen } = logAttributes(choice.options, subject);
   const tag = renderTag(choice.options["tag"] || "{{.ID}}", subject);
   const fields = {
     ...Object.fromEntries(Object.entries(chosen).map(([key, text]) => [fieldName(key), text])),

@@ -9,7 +9,7 @@ import type { Running } from "../../rootless/launch.ts";
 import type { Sink } from "../deliver.ts";
 import type { Session } from "../run/attach.ts";
 import { closeSink, type Hub } from "./hub.ts";
-import type { ContainerLog } from "./log.ts";
+import type { ContainerLog } from "./container_log.ts";
 
 /** Docker's size where nobody has a terminal. */
 const SIZE = { rows: 24, columns: 80 };

@@ -5,7 +5,7 @@ import {
   type LogDriver,
   logLimits,
 } from "../../container/log_options.ts";
-import { logAttributes, type LogSubject } from "../../container/log_tag.ts";
+import { logAttributes } from "../../container/log_tag.ts";
 import { wallClock } from "../../ffi/clock.ts";
 import { errnoName } from "../../ffi/errno.ts";
 import type { ContainerRecord } from "../../storage/container_record.ts";
@@ -14,17 +14,7 @@ import { LocalEncoder, localFormat, MAX_PIECE } from "../../storage/log/local_fo
 import { jsonLogPath, logDirectory } from "../../storage/log/log_files.ts";
 import type { LogFormat } from "../../storage/log/piece.ts";
 import { RotatingLog } from "../../storage/log/rotating_log.ts";
-
-/** Where a monitor puts the container's output. */
-export interface ContainerLog {
-  /** A life begins. */
-  begin(record: ContainerRecord): void;
-  /** Keeps what was read; resolves when more may come. `bytes` may be used again then. */
-  write(kind: "stdout" | "stderr", bytes: Uint8Array): Promise<void> | void;
-  /** A life has ended: nothing more comes of lines without an end. */
-  end(): void;
-  close(): void;
-}
+import { type ContainerLog, subjectOf } from "./container_log.ts";
 
 /** Bytes at least, of one entry of a log whose files are smaller. */
 const SMALL_PIECE = 4096;
@@ -49,20 +39,6 @@ export async function openLog(
 }
 
 const NOWHERE: ContainerLog = { begin() {}, write() {}, end() {}, close() {} };
-
-/** A container as its log describes it. */
-export function subjectOf(record: ContainerRecord): LogSubject {
-  const { id, name, image, spec, labels } = record;
-  return {
-    id,
-    name,
-    imageId: image.id,
-    imageName: image.reference,
-    command: spec.args,
-    labels,
-    env: spec.env,
-  };
-}
 
 /** One file system write for each piece that is read. A full disk does not stop the container. */
 class FileLog implements ContainerLog {
@@ -92,7 +68,7 @@ class FileLog implements ContainerLog {
 
   begin(record: ContainerRecord): void {
     if (!(this.#encoder instanceof JsonEncoder)) return;
-    this.#encoder.attributes = logAttributes(this.#choice, subjectOf(record));
+    this.#encoder.attributes = logAttributes(this.#choice.options, subjectOf(record));
   }
 
   write(kind: "stdout" | "stderr", bytes: Uint8Array): void {
