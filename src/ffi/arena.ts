@@ -6,9 +6,10 @@
  * (bytes that will stand at a chosen address in another program, see elf.ts).
  */
 import { TsboxError } from "../errors.ts";
-import { refuseNul, sys, view } from "./libc.ts";
+import { raw, refuseNul, sys, view } from "./libc.ts";
 
 const PROT_READ_WRITE = 3;
+const MADV_DONTNEED = 4;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 
 /** The size of a live arena: thousands of calls and their texts. */
@@ -56,6 +57,11 @@ export class Arena {
   /** Memory that will be loaded at `base`, a multiple of 8, by another program. */
   static image(base: number): Arena {
     return new Arena(base, new Uint8Array(IMAGE_CAPACITY), false);
+  }
+
+  /** Gives the pages of a live arena back, when nobody is going to use what is in it any more: it is zero then. */
+  discard(): void {
+    if (this.#live) raw("madvise", this.base, CAPACITY, MADV_DONTNEED);
   }
 
   /** The bytes used so far. */

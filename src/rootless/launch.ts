@@ -301,6 +301,8 @@ export class Launch {
     if (this.#over) {
       this.#guard?.dismiss();
       this.#guard?.reap();
+      // Who lives long launches again and again.
+      if (this.#beginning.lasting) this.#program.arena.discard();
       return;
     }
     try {

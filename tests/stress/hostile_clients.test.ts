@@ -224,3 +224,17 @@ test("a stopped monitor does not keep its container from being removed", async (
   await ok("rm", "-f", NAME);
   expect(box.leftovers()).toEqual([]);
 }, 40_000);
+
+test("a life costs the monitor no descriptor, and no memory that stays", async () => {
+  await begin();
+  const pid = monitor();
+  const restart = async (times: number) => {
+    for (let i = 0; i < times; i++) await ok("restart", "-t", "0", NAME);
+    return { descriptors: descriptors(pid), memory: memory(pid) };
+  };
+  const early = await restart(5);
+  const late = await restart(25);
+  expect(late.descriptors).toBe(early.descriptors);
+  expect(late.memory - early.memory).toBeLessThan(4000);
+  expect(family(box.home.path).filter(({ parent }) => parent === pid).length).toBe(2);
+}, 60_000);

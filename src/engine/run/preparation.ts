@@ -5,6 +5,7 @@
 import type { RunOptions } from "../../container/run_options.ts";
 import { raw } from "../../ffi/libc.ts";
 import { namespaceTypes } from "../../container/spec.ts";
+import { closeFile } from "../../ffi/quick_files.ts";
 import { chooseDriver, type Driver } from "../../rootless/drivers/choose_driver.ts";
 import { Launch } from "../../rootless/launch.ts";
 import { ownIdMap } from "../../rootless/subids.ts";
@@ -74,6 +75,8 @@ export async function prepareRun(
     network?.disconnect();
     launch?.abort();
     session.abandon();
+    // Called once: a second close could hit somebody else's descriptor.
+    closeFile(userns.fd);
   };
   try {
     const connection = network = await prepareNetwork(options, context);

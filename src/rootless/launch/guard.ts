@@ -64,6 +64,8 @@ export function startGuard(target: number, lasting = false): Guard {
     if (pid > 0) waitBlocking(pid);
     throw errorOf(failure, "guard");
   }
+  // It runs from memory of its own now.
+  if (lasting) program.arena.discard();
   let state: "watching" | "ending" | "gone" = "watching";
   return {
     leaveTo(steps) {
