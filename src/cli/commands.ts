@@ -119,6 +119,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/ps.ts").then((module) => module.command),
   },
   {
+    paths: ["events", "system events"],
+    summary: "Get real time events from the store",
+    load: () => import("./commands/events.ts").then((module) => module.command),
+  },
+  {
     paths: ["inspect"],
     summary: "Return low-level information on containers, images and volumes",
     load: () => import("./commands/inspect.ts").then((module) => module.command),

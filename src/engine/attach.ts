@@ -1,8 +1,10 @@
 /** `attach`: to a container that runs. */
 import { findContainer } from "../storage/containers.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { TsboxError } from "../errors.ts";
 import { announce, type AttachEnd, type AttachOptions, serveUser } from "./attach_client.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 import { connectMonitor } from "./monitor/connection.ts";
 
 /**
@@ -14,12 +16,14 @@ export async function attachContainer(
   text: string,
   options: AttachOptions,
 ): Promise<AttachEnd> {
-  const { record: { state }, directory } = findContainer(context.dataRoot, text);
+  const { record, directory } = findContainer(context.dataRoot, text);
+  const { state } = record;
   if (state.status === "restarting") throw cannotAttach("restarting, wait until it is running");
   if (state.status !== "running") throw cannotAttach("stopped, start it first");
   const connection = await connectMonitor(directory);
   if (connection !== undefined) {
     await announce(connection, options);
+    logEvents(context.dataRoot, [containerEvent(record, "attach")]);
     return await serveUser(connection, options);
   }
   throw new TsboxError(

@@ -5,9 +5,16 @@ import { closeFile } from "../ffi/quick_files.ts";
 import { chooseDriver } from "../rootless/drivers/choose_driver.ts";
 import { ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";
-import { summarizeSpec, timestamp, writeRecord } from "../storage/container_record.ts";
+import {
+  type ContainerRecord,
+  summarizeSpec,
+  timestamp,
+  writeRecord,
+} from "../storage/container_record.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 import { writeCidfile } from "./run/cidfile.ts";
 import { create } from "./run/create.ts";
 import { discardContainer } from "./run/discard.ts";
@@ -42,7 +49,7 @@ export async function createOnly(
     const place = { options, image, container, userns, network: { etc: {} } };
     const spec = await specOf(place, options.rootfs ?? directory);
     const stopSignal = options.stopSignal ?? image?.config.stopSignal;
-    writeRecord(directory, {
+    const record: ContainerRecord = {
       id,
       name,
       created: timestamp(),
@@ -55,7 +62,9 @@ export async function createOnly(
       ...(stopSignal && { stopSignal }),
       ...declaredPart(options, image),
       state: { status: "created" },
-    });
+    };
+    writeRecord(directory, record);
+    logEvents(dataRoot, [containerEvent(record, "create")]);
     return id;
   } catch (error) {
     await discardContainer(container, userns, context, host);

@@ -9,6 +9,7 @@ import { type ExecProcess, startExec } from "../rootless/exec.ts";
 import { seccompFilter } from "../rootless/seccomp/filter.ts";
 import type { RuntimeSpec } from "../oci/runtime_spec.ts";
 import type { EngineContext } from "./context.ts";
+import { execLog } from "./events/exec_log.ts";
 import { openRunning, type RunningContainer } from "./exec/container.ts";
 import type { ExecHost } from "./exec/host.ts";
 import { type ExecSession, execSession } from "./exec/session.ts";
@@ -30,7 +31,12 @@ export async function exec(
   const container = openRunning(context.dataRoot, options.container);
   try {
     const session = execSession(options, host);
-    return await session.run(await startInside(options, container, session));
+    const log = execLog(options, container);
+    const process = await startInside(options, container, session);
+    log.started();
+    const status = await session.run(process);
+    if (!options.detach) log.ended(status);
+    return status;
   } finally {
     closeContainerProcess(container.process);
   }

@@ -11,6 +11,7 @@ import { hostPlatform, parsePlatform, type Platform } from "../oci/platform.ts";
 import { parseReference } from "../oci/reference.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { timestamp } from "../storage/container_record.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import { temporaryPlace } from "../storage/temporary.ts";
@@ -21,6 +22,7 @@ import { copyPlain } from "./archive/plain_copy.ts";
 import type { SpooledFile } from "./archive/spool.ts";
 import { makeManifest } from "./archive/stored_contents.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { ownNamespace } from "./own_namespace.ts";
 import { unpackLimits } from "./pull/limits.ts";
 import type { LayerState } from "./pull_events.ts";
@@ -66,7 +68,9 @@ export async function importImage(
     const image = imageOf(layer, plan);
     made = missingLayers(dataRoot, [image]);
     await adoptImages([image], adoption);
-    return image.manifest.config.digest;
+    const { digest } = image.manifest.config;
+    logEvents(dataRoot, [imageEvent("import", digest)]);
+    return digest;
   } catch (error) {
     lock.release();
     await discardLayers(made, adoption);

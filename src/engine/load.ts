@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { makeDirectory } from "../ffi/quick_files.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import { temporaryPlace } from "../storage/temporary.ts";
@@ -10,6 +11,7 @@ import { type AdoptedImage, adoptImages, discardLayers, missingLayers } from "./
 import type { ArchiveInput } from "./archive/input.ts";
 import { readArchive } from "./archive/read_archive.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { ownNamespace } from "./own_namespace.ts";
 import type { LayerState } from "./pull_events.ts";
 import { unpackLimits } from "./pull/limits.ts";
@@ -61,7 +63,9 @@ export async function loadImages(
     };
     const images = await readArchive(reading);
     made = missingLayers(dataRoot, images);
-    return await adoptImages(images, adoption);
+    const adopted = await adoptImages(images, adoption);
+    logEvents(dataRoot, adopted.map(({ image: { id } }) => imageEvent("load", id)));
+    return adopted;
   } catch (error) {
     lock.release();
     await discardLayers(made, adoption);

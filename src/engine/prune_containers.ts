@@ -4,6 +4,8 @@ import type { SelfCommand } from "../rootless/worker.ts";
 import { isAbandoned, listContainers, type StoredContainer } from "../storage/containers.ts";
 import { containerSizes } from "./container_sizes.ts";
 import type { EngineContext } from "./context.ts";
+import { logEvents } from "../storage/event_log.ts";
+import { pruneEvent } from "./events/image_event.ts";
 import type { Filters } from "./filters.ts";
 import { pruneFilter } from "./prune_filters.ts";
 import { removeContainer } from "./remove.ts";
@@ -34,6 +36,7 @@ export async function pruneContainers(
     result.reclaimed += sizes[i] ?? 0;
   }
   await sweepContainers(context, self);
+  logEvents(context.dataRoot, [pruneEvent("container", result.reclaimed)]);
   return result;
 }
 

@@ -2,7 +2,9 @@
 import type { SelfCommand } from "../rootless/worker.ts";
 import { blobSize, blobsOf, layerSize } from "../storage/image_files.ts";
 import { type ImageEntry, listImages, type StoredImage } from "../storage/image_index.ts";
+import { logEvents } from "../storage/event_log.ts";
 import type { EngineContext } from "./context.ts";
+import { pruneEvent } from "./events/image_event.ts";
 import type { Filters } from "./filters.ts";
 import { pruneFilter } from "./prune_filters.ts";
 import { imageUsers, type RemovedImage, removePlanned } from "./remove_image.ts";
@@ -41,6 +43,7 @@ export async function pruneImages(
     result.removed.push(await removePlanned(context, self, plan, signal));
     result.reclaimed += before - sizeOnDisk(dataRoot, image);
   }
+  logEvents(dataRoot, [pruneEvent("image", result.reclaimed)]);
   return result;
 }
 

@@ -5,9 +5,11 @@ import { RegistryClient } from "../registry/registry_client.ts";
 import type { UserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import type { StoredImage } from "../storage/image_index.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { ownNamespace } from "./own_namespace.ts";
 import type { PullEvent } from "./pull_events.ts";
 import { layerWorkers, provideLayers } from "./pull/layers.ts";
@@ -90,6 +92,7 @@ async function pull(
     onLayer: (digest, state) => tell({ kind: "layer", digest, state }),
   }).finally(() => workers.close());
   const { image, newer } = registerImage(dataRoot, reference, remote, records);
+  logEvents(dataRoot, [imageEvent("pull", reference.familiar, name)]);
   tell({ kind: "digest", digest: remote.top.descriptor.digest });
   tell({ kind: "done", reference: reference.canonical, newer });
   return image;

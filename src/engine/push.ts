@@ -4,11 +4,13 @@ import { parseReference, type Reference } from "../oci/reference.ts";
 import { RegistryUploader } from "../registry/registry_uploader.ts";
 import { hasBlob } from "../storage/content_store.ts";
 import { listImages, type StoredImage, updateImages } from "../storage/image_index.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import { dropUnneededBlobs } from "../storage/unneeded_blobs.ts";
 import { type StoredContents, storedContents } from "./archive/stored_contents.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { withCompressedLayers } from "./push/compress.ts";
 import {
   imageForPlatform,
@@ -140,6 +142,7 @@ async function pushOne({ reference, image }: Target, run: PushRun): Promise<stri
   });
   const { digest, size } = plan.top.descriptor;
   remember(dataRoot, meant.id, `${reference.name}@${digest}`);
+  logEvents(dataRoot, [imageEvent("push", reference.familiar, reference.familiarName)]);
   tell({ kind: "pushed", tag: reference.tag ?? "latest", digest, size });
   if (plan.incomplete !== undefined) {
     tell({ kind: "single-platform", index: plan.incomplete, manifest: digest });

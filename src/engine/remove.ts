@@ -7,8 +7,10 @@ import { readRecord } from "../storage/container_record.ts";
 import { deleteContainer, findContainer, type StoredContainer } from "../storage/containers.ts";
 import { killHolder } from "../storage/lock_holder.ts";
 import { detachAnonymousVolumes } from "../storage/volume_references.ts";
+import { logEvents } from "../storage/event_log.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
+import { containerEvent } from "./events/container_event.ts";
 import { killProcess } from "./kill_process.ts";
 
 /** Milliseconds that the run process of a killed container gets to put things in order, before it is killed itself. */
@@ -33,6 +35,7 @@ export async function removeContainer(
   if (lock === undefined) return;
   const trees = volumes ? detachAnonymousVolumes(context.dataRoot, directory) : [];
   const rest = deleteContainer(context.dataRoot, { id, name, directory, lock });
+  logEvents(context.dataRoot, [containerEvent(found.record, "destroy")]);
   await discardTrees(rest === undefined ? trees : [...trees, rest], context, self);
 }
 

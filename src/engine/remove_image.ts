@@ -12,9 +12,11 @@ import {
   updateImages,
   wholeImage,
 } from "../storage/image_index.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { listTrash } from "../storage/trash.ts";
 import { detachImageFiles } from "../storage/unused_files.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { discardTrees } from "./discard_trees.ts";
 import {
   type ImageUser,
@@ -68,11 +70,14 @@ export async function removePlanned(
   const plan = removeFromIndex(dataRoot, planner);
   if (plan === undefined) return { untagged: [], deleted: [] };
   const names = untagged(plan);
+  const { id } = plan.image;
+  logEvents(dataRoot, names.map(() => imageEvent("untag", id)));
   if (!plan.deletes || await isTaken(dataRoot, plan)) return { untagged: names, deleted: [] };
   const { chainIDs, trees } = await detachImageFiles(dataRoot, plan.image, signal);
   // Also what an earlier removal, killed in the middle, has left.
   await discardTrees([...new Set([...trees, ...listTrash(dataRoot)])], context, self);
-  return { untagged: names, deleted: [plan.image.id, ...chainIDs] };
+  logEvents(dataRoot, [imageEvent("delete", id)]);
+  return { untagged: names, deleted: [id, ...chainIDs] };
 }
 
 function removeFromIndex(dataRoot: string, planner: Planner): Removal | undefined {

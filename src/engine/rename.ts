@@ -2,8 +2,10 @@
 import { releaseName, reserveName } from "../storage/container_name.ts";
 import { changeRecord } from "../storage/container_record.ts";
 import { findContainer } from "../storage/containers.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 
 /**
  * Gives a container another name; `name` was checked by the grammar of names.
@@ -20,10 +22,12 @@ export function renameContainer({ dataRoot }: EngineContext, text: string, name:
   reserveName(dataRoot, id, name);
   // Deleted meanwhile, and with it what was known of its names, it leaves the new one to be given back.
   let released = name;
-  changeRecord(directory, (record) => {
+  const renamed = changeRecord(directory, (record) => {
     // Another `rename` may have been faster: it is its name that nobody needs any more.
     released = record.name;
     return { ...record, name };
   });
   releaseName(dataRoot, id, released);
+  if (renamed === undefined) return;
+  logEvents(dataRoot, [containerEvent(renamed, "rename", { oldName: `/${released}` })]);
 }

@@ -1,8 +1,10 @@
 /** `run`: an image becomes a running process, attached to us, until it ends. */
 import type { RunOptions } from "../container/run_options.ts";
 import { changeRecord, type ContainerRecord, writeRecord } from "../storage/container_record.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { messageOf } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 import { writeCidfile } from "./run/cidfile.ts";
 import { create } from "./run/create.ts";
 import { discardContainer } from "./run/discard.ts";
@@ -61,12 +63,19 @@ async function runCreated(it: Run): Promise<number> {
     return exitCode === 0 && !delivered ? LOST_OUTPUT : exitCode;
   } catch (error) {
     const { record } = progress;
+    if (record?.state.status === "created") {
+      logEvents(context.dataRoot, [containerEvent(record, "create")]);
+    }
     if (record === undefined) await discardContainer(container, userns, context, host);
     else if (!options.remove) keepFailed(container.directory, record, error);
     throw error;
   } finally {
     if (options.remove || options.debugPlan) {
       await discardContainer(container, userns, context, host, it.leave);
+      const { record } = progress;
+      if (record && !options.debugPlan) {
+        logEvents(context.dataRoot, [containerEvent(record, "destroy")]);
+      }
     }
   }
 }

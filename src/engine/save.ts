@@ -6,6 +6,7 @@ import type { Descriptor } from "../oci/manifest.ts";
 import { formatPlatform, parsePlatform, platformFits } from "../oci/platform.ts";
 import { parseReference, type Reference } from "../oci/reference.ts";
 import { findImageIn, listImages, type StoredImage } from "../storage/image_index.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import { ARCHIVE_END, memberHeader, paddingAfter } from "../storage/tar/writer.ts";
@@ -14,6 +15,7 @@ import { archiveDocuments, type ArchiveFormat, blobName } from "./archive/docume
 import type { ArchiveOutput } from "./archive/output.ts";
 import { type StoredContents, storedContents } from "./archive/stored_contents.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { noSuchImage } from "./images.ts";
 import { storedName } from "./short_names.ts";
 
@@ -59,6 +61,7 @@ export async function saveImages(
     await writeDocuments(contents, output, format);
     await writeBlobs(dataRoot, contents, output, signal);
     await output.write(ARCHIVE_END);
+    logEvents(dataRoot, wanted.map(({ image: { id } }) => imageEvent("save", id)));
   } finally {
     lock.release();
   }

@@ -4,10 +4,12 @@ import { SIGKILL } from "../ffi/constants.ts";
 import { tryLock, waitUnlockedWithin } from "../storage/container_lock.ts";
 import { readRecord } from "../storage/container_record.ts";
 import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { lockHolder } from "../storage/lock_holder.ts";
 import { TsboxError } from "../errors.ts";
 import { type ContainerProcess, openProcess } from "./container_process.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 import { askRestart, askStopped } from "./monitor/connection.ts";
 import type { RunHost } from "./run/host.ts";
 import { startDetachedContainer } from "./run_monitored.ts";
@@ -41,12 +43,19 @@ export async function beginStop(
   const number = parseSignal(signal || record.stopSignal || "TERM");
   if (!owned && record.state.status !== "running") return () => {};
   const process = await reach(directory);
+  const log = (action: string, signal?: number) =>
+    logEvents(context.dataRoot, [
+      containerEvent(record, action, signal === undefined ? {} : { signal: String(signal) }),
+    ]);
+  if (process !== undefined) log("kill", number);
   process?.signal(number);
   const begin = performance.now();
   const patience = (seconds ?? record.options.stopTimeout ?? STOP_TIMEOUT) * 1000;
   return () => {
-    endWithin(process, patience < 0 ? Infinity : begin + patience - performance.now());
+    const left = patience < 0 ? Infinity : begin + patience - performance.now();
+    endWithin(process, left, () => log("kill", SIGKILL));
     awaitMonitor(text, directory);
+    log("stop");
   };
 }
 
@@ -79,10 +88,16 @@ async function reach(directory: string): Promise<ContainerProcess | undefined> {
   }
 }
 
-function endWithin(process: ContainerProcess | undefined, milliseconds: number): void {
+/** @param kills told before it is killed */
+function endWithin(
+  process: ContainerProcess | undefined,
+  milliseconds: number,
+  kills: () => void,
+): void {
   if (process === undefined) return;
   try {
     if (process.waitEnd(Math.max(0, milliseconds))) return;
+    kills();
     process.signal(SIGKILL);
     process.waitEnd(Infinity);
   } finally {
@@ -107,6 +122,7 @@ export async function killContainer(
   try {
     const ends = number === SIGKILL || number === parseSignal(record.stopSignal || "TERM");
     if (ends) await askStopped(directory);
+    logEvents(context.dataRoot, [containerEvent(record, "kill", { signal: String(number) })]);
     process.signal(number);
     if (number !== SIGKILL) return;
     // As with docker, what comes next finds a container that has ended.
@@ -135,12 +151,14 @@ export async function restartContainer(
   { signal, seconds }: StopOptions,
 ): Promise<void> {
   const found = findContainer(context.dataRoot, text);
+  const restarted = () => logEvents(context.dataRoot, [containerEvent(found.record, "restart")]);
   if (found.owned) {
-    if (signal === undefined && await askRestart(found.directory, seconds)) return;
+    if (signal === undefined && await askRestart(found.directory, seconds)) return restarted();
     if (!await isMonitored(found)) throw attachedToCommand(text);
     (await beginStop(context, text, { signal, seconds }))();
   }
   startDetachedContainer(found.record.id, context, host);
+  restarted();
 }
 
 async function isMonitored({ directory }: StoredContainer): Promise<boolean> {

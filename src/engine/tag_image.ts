@@ -1,6 +1,8 @@
 /** `tag`: one more name for an image. */
 import { findImageIn, type ImageEntry, updateImages } from "../storage/image_index.ts";
+import { logEvents } from "../storage/event_log.ts";
 import type { EngineContext } from "./context.ts";
+import { imageEvent } from "./events/image_event.ts";
 import { newName, withoutNames } from "./image_names.ts";
 import { noSuchImage } from "./images.ts";
 import { storedName } from "./short_names.ts";
@@ -10,15 +12,18 @@ import { storedName } from "./short_names.ts";
  * Throws TsboxError("not-found"), or ("invalid-argument") for a name that cannot be given.
  */
 export function tagImage(context: EngineContext, source: string, target: string): void {
-  const { canonical } = newName(target);
+  const { canonical, familiar } = newName(target);
   const name = storedName(context, source);
+  let id = "";
   updateImages(context.dataRoot, (images) => {
     const image = findImageIn(images, name);
     if (image === undefined) throw noSuchImage(source);
+    id = image.id;
     return images.map((other) =>
       other === image ? named(image, canonical) : withoutNames(other, [canonical])
     );
   });
+  logEvents(context.dataRoot, [imageEvent("tag", id, familiar)]);
 }
 
 function named(image: ImageEntry, name: string): ImageEntry {

@@ -11,9 +11,11 @@ import {
   withVolumes,
 } from "../storage/volumes.ts";
 import { volumeUsers } from "../storage/volume_references.ts";
+import { logEvents, type StoreEvent } from "../storage/event_log.ts";
 import { TsboxError } from "../errors.ts";
 import type { VolumeInfo, VolumesPruned } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
+import { pruneEvent } from "./events/image_event.ts";
 import { discardTrees } from "./discard_trees.ts";
 import { booleanFilter, type Filters, hasLabels, passes } from "./filters.ts";
 import { measureTrees } from "./measure_trees.ts";
@@ -40,10 +42,17 @@ export function createVolume(context: EngineContext, wish: VolumeWish): VolumeIn
   checkVolumeOptions(options);
   const name = wish.name ?? anonymousName();
   const own = wish.name === undefined ? { [ANONYMOUS_LABEL]: "" } : {};
-  return withVolumes(
-    context.dataRoot,
-    () => infoOf(ensureVolume(context.dataRoot, { name, labels: { ...labels, ...own }, options })),
-  );
+  const { dataRoot } = context;
+  return withVolumes(dataRoot, () => {
+    const isNew = findVolume(dataRoot, name) === undefined;
+    const volume = ensureVolume(dataRoot, { name, labels: { ...labels, ...own }, options });
+    if (isNew) logEvents(dataRoot, [volumeEvent("create", name)]);
+    return infoOf(volume);
+  });
+}
+
+function volumeEvent(action: string, name: string): StoreEvent {
+  return { type: "volume", action, id: name, attributes: { driver: "local" } };
 }
 
 /** There is one driver. @throws TsboxError "not-found" */
@@ -142,7 +151,9 @@ export async function removeVolume(
       hint: "remove the containers first",
     });
   });
-  if (tree !== undefined) await discardTrees([tree], context, self);
+  if (tree === undefined) return;
+  logEvents(dataRoot, [volumeEvent("destroy", name)]);
+  await discardTrees([tree], context, self);
 }
 
 /** Deletes volumes that no container uses: the anonymous ones, or with the filter `all` any. @throws TsboxError */
@@ -171,5 +182,7 @@ export async function pruneVolumes(
   const trees = pruned.map(({ tree }) => tree);
   const size = await measureTrees(trees.map((tree) => `${tree}/_data`), context, self);
   await discardTrees(trees, context, self);
+  const gone = pruned.map(({ name }) => volumeEvent("destroy", name));
+  logEvents(dataRoot, [...gone, pruneEvent("volume", size)]);
   return { VolumesDeleted: pruned.map(({ name }) => name), SpaceReclaimed: size };
 }

@@ -160,7 +160,7 @@ describe("--rootfs", () => {
 });
 
 describe("flags that tsbox does not have", () => {
-  const SOME = "attach cgroupns cpus device-cgroup-rule gpus health-cmd ip isolation link " +
+  const SOME = "attach cgroupns cpus device-cgroup-rule gpus ip isolation link " +
     "log-driver mac-address memory network-alias oom-score-adj pids-limit privileged " +
     "runtime storage-opt uts volume-driver";
 

@@ -8,6 +8,8 @@ import { TsboxError } from "../../errors.ts";
 /** A container and its first process, whose descriptors are the caller's to close. */
 export interface RunningContainer {
   record: ContainerRecord;
+  /** Absolute: the store. */
+  dataRoot: string;
   /** Absolute: its folder in the store. */
   directory: string;
   process: ContainerProcess;
@@ -26,7 +28,7 @@ export function openRunning(dataRoot: string, name: string): RunningContainer {
   const { pid, pidStart } = state;
   const process = openContainerProcess(pid, () => processStart(pid) === pidStart);
   if (process === undefined) throw notRunning(record);
-  return { record, directory, process };
+  return { record, dataRoot, directory, process };
 }
 
 function notRunning({ id }: ContainerRecord): TsboxError {

@@ -7,6 +7,7 @@ import { closeFile, openFile, readTextIfAny } from "../../ffi/quick_files.ts";
 import { closeContainerProcess } from "../../rootless/container_process.ts";
 import type { ContainerRecord } from "../../storage/container_record.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
+import { execLog } from "../events/exec_log.ts";
 import { openRunning, type RunningContainer } from "../exec/container.ts";
 import { startInside } from "../exec.ts";
 import { exceeded } from "./watch.ts";
@@ -40,10 +41,10 @@ async function checkInside(container: RunningContainer, timeout: number): Promis
   const { read, write } = pipe();
   const streams = [nothing, write, write] as const;
   const close = () => [nothing, write].forEach(closeFile);
-  const process = await startInside(checkCommand(container.record), container, {
-    descriptors: streams,
-    abandon: close,
-  });
+  const command = checkCommand(container.record);
+  const log = execLog(command, container);
+  const process = await startInside(command, container, { descriptors: streams, abandon: close });
+  log.started();
   close();
   const output = readSome(read);
   let late = false;
@@ -53,6 +54,7 @@ async function checkInside(container: RunningContainer, timeout: number): Promis
   }, timeout);
   const ending = await process.ended();
   clearTimeout(timer);
+  log.ended(exitStatus(ending));
   const text = await output.end();
   if (!late) return { ExitCode: exitStatus(ending), Output: text };
   return {

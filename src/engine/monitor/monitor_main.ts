@@ -15,10 +15,12 @@ import {
   writeRecord,
 } from "../../storage/container_record.ts";
 import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
+import { logEvents } from "../../storage/event_log.ts";
 import { TsboxError } from "../../errors.ts";
 import { takeAnonymousVolumes } from "../anonymous_volumes.ts";
 import type { EngineContext } from "../context.ts";
 import { discardTrees } from "../discard_trees.ts";
+import { containerEvent } from "../events/container_event.ts";
 import { keepFailed } from "../run.ts";
 import { writeCidfile } from "../run/cidfile.ts";
 import { create } from "../run/create.ts";
@@ -238,6 +240,9 @@ class Monitor {
       return progress.record;
     } catch (error) {
       const record = progress.record ?? previous;
+      if (previous === undefined && record?.state.status === "created") {
+        logEvents(this.#context.dataRoot, [containerEvent(record, "create")]);
+      }
       if (record !== undefined && !options.remove) keepFailed(container.directory, record, error);
       this.#stopper.failed(error);
       throw error;
@@ -258,9 +263,13 @@ class Monitor {
 
   async #discard(container: NewContainer): Promise<void> {
     // It may have been renamed.
-    const { name } = readRecord(container.directory) ?? container;
+    const record = readRecord(container.directory);
+    const { name } = record ?? container;
     const trees = await takeAnonymousVolumes(this.#context, container.directory);
     const rest = deleteContainer(this.#context.dataRoot, { ...container, name });
+    if (record !== undefined) {
+      logEvents(this.#context.dataRoot, [containerEvent(record, "destroy")]);
+    }
     if (rest !== undefined) trees.push(rest);
     if (trees.length > 0) await discardTrees(trees, this.#context, this.#request.self);
   }

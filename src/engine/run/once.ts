@@ -17,7 +17,9 @@ import {
   writeRecord,
 } from "../../storage/container_record.ts";
 import type { NewContainer } from "../../storage/containers.ts";
+import { logEvents } from "../../storage/event_log.ts";
 import { TsboxError } from "../../errors.ts";
+import { containerEvent } from "../events/container_event.ts";
 import { kernelRelease } from "../kernel_release.ts";
 import { writeEtcFiles } from "./etc.ts";
 import {
@@ -193,6 +195,7 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
     const pidStart = processStart(pid) ?? 0;
     record.state = { status: "running", pid, pidStart, bootId: currentBoot(), startedAt };
     writeStarted(it, record);
+    logStart(it, record);
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
   } finally {
@@ -202,6 +205,7 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
   }
   const exitCode = exitStatus(await running.ended);
   record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
+  logEnd(it, record);
   return { exitCode, delivered };
 }
 
@@ -214,6 +218,27 @@ function writeStarted({ container: { directory }, previous }: Run, record: Conta
   if (changed === undefined) writeRecord(directory, record);
 }
 
+function logStart(
+  { options, previous, context: { dataRoot } }: Run,
+  record: ContainerRecord,
+): void {
+  const events = [containerEvent(record, "start")];
+  if (!options.detach && previous === undefined) events.unshift(containerEvent(record, "attach"));
+  if (previous === undefined) events.unshift(containerEvent(record, "create"));
+  logEvents(dataRoot, events);
+}
+
+function logEnd({ context: { dataRoot } }: Run, record: ContainerRecord): void {
+  const { state } = record;
+  if (state.status !== "exited") return;
+  const lasted = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
+  const details = {
+    execDuration: String(Math.floor(lasted / 1000)),
+    exitCode: String(state.exitCode),
+  };
+  logEvents(dataRoot, [containerEvent(record, "die", details)]);
+}
+
 async function beginChecks(
   { container: { directory }, context: { dataRoot }, host: { self } }: Run,
   record: ContainerRecord,
@@ -221,7 +246,9 @@ async function beginChecks(
   const { healthcheck: check } = record;
   if (check === undefined) return () => {};
   const { watchHealth } = await import("../health/watch.ts");
-  return watchHealth({ dataRoot, directory, record, check, self, changed: () => {} });
+  const changed = (status: string) =>
+    logEvents(dataRoot, [containerEvent(record, `health_status: ${status}`)]);
+  return watchHealth({ dataRoot, directory, record, check, self, changed });
 }
 
 /** Returns what ends the processes that the first one, which shares the host's process ids, leaves behind. */
