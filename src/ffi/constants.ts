@@ -36,6 +36,8 @@ export const CLONE = {
   NEWNET: 0x40000000,
   /** clone3 only: the child starts with every signal handler at its default. */
   CLEAR_SIGHAND: 0x100000000,
+  /** clone3 only: the child starts in the control group whose directory is given. */
+  INTO_CGROUP: 0x200000000,
 } as const;
 
 export const MS = {

@@ -9,6 +9,7 @@ export const ERRNO = {
   EIO: 5,
   EAGAIN: 11,
   EACCES: 13,
+  EBUSY: 16,
   EEXIST: 17,
   ENOTDIR: 20,
   EINVAL: 22,

@@ -63,17 +63,22 @@ export function pipe(): { read: number; write: number } {
   return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
 }
 
-/** Address of clone3's argument structure (struct clone_args, 88 bytes). */
-export function cloneArgs(arena: Arena, flags: number, exitSignal: number): number {
-  return arena.words([flags, 0, 0, 0, exitSignal, 0, 0, 0, 0, 0, 0]);
+/** Address of clone3's argument structure (struct clone_args, 88 bytes). @param cgroup a directory's descriptor */
+export function cloneArgs(arena: Arena, flags: number, exitSignal: number, cgroup?: number): number {
+  const all = cgroup === undefined ? flags : flags + CLONE.INTO_CGROUP;
+  return arena.words([all, 0, 0, 0, exitSignal, 0, 0, 0, 0, 0, cgroup ?? 0]);
 }
 
 /** Size of struct clone_args as passed to clone3. */
 export const CLONE_ARGS_SIZE = 88;
 
-/** Appends the op that makes a child sharing our memory, in new namespaces as `flags` say. */
-export function opClone(program: Program, flags: number): void {
-  const args = cloneArgs(program.arena, CLONE.VM + CLONE.CLEAR_SIGHAND + flags, SIGCHLD);
+/**
+ * Appends the op that makes a child sharing our memory, in new namespaces as `flags` say.
+ * @param cgroup descriptor of the control group's directory that it starts in; default: ours
+ */
+export function opClone(program: Program, flags: number, cgroup?: number): void {
+  const all = CLONE.VM + CLONE.CLEAR_SIGHAND + flags;
+  const args = cloneArgs(program.arena, all, SIGCHLD, cgroup);
   program.op("make a process", "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
 }
 

@@ -41,6 +41,8 @@ export interface LaunchBeginning {
   namespaces: readonly NamespaceType[];
   /** The reaping init's executable, to be process 1. */
   init?: Uint8Array | undefined;
+  /** Descriptor of the directory of the control group it is to be in; default: ours. */
+  cgroup?: number | undefined;
   /** We shall live long: what stays beside the container must not cost memory. */
   lasting?: boolean;
 }
@@ -94,7 +96,7 @@ export class Launch {
 
   /** Starts a process that makes the namespaces. @throws SyscallError when not even that is possible */
   constructor(beginning: LaunchBeginning) {
-    const { userns, namespaces, init } = beginning;
+    const { userns, namespaces, init, cgroup } = beginning;
     this.#beginning = beginning;
     this.#channel = socketPair();
     this.#stub = emptyFile("tsbox-start");
@@ -103,6 +105,7 @@ export class Launch {
       userns: userns.fd,
       namespaces,
       channel: this.#channel,
+      cgroup,
     });
     this.#program = program;
     this.#pid = pid;

@@ -10,7 +10,16 @@ export type ContainerState =
   /** Not started; with `error`, the start failed and `exitCode` is what `run` answered. */
   | { status: "created"; exitCode?: number; error?: string }
   /** `pidStart` is the process's start time (field 22 of /proc/PID/stat): pids are reused. */
-  | { status: "running"; pid: number; pidStart: number; startedAt: string; bootId?: string }
+  | {
+    status: "running";
+    pid: number;
+    pidStart: number;
+    startedAt: string;
+    bootId?: string;
+    /** Absolute: the directory of its control group, where it has one of its own. */
+    cgroup?: string;
+    paused?: boolean;
+  }
   /** Between two lives: its monitor is about to start it again. */
   | { status: "restarting"; exitCode: number; startedAt: string; finishedAt: string }
   | {

@@ -186,14 +186,16 @@ async function runSpec(
 
 /** Until the process has ended, whatever else fails. */
 async function serve(it: Run, running: Running, record: ContainerRecord): Promise<Outcome> {
-  const { session } = it;
+  const { session, cgroup } = it;
   const startedAt = timestamp();
   const { pid } = running;
   let delivered = false;
   let endChecks = () => {};
   try {
     const pidStart = processStart(pid) ?? 0;
-    record.state = { status: "running", pid, pidStart, bootId: currentBoot(), startedAt };
+    const place = cgroup && { cgroup: cgroup.path };
+    const boot = { bootId: currentBoot() };
+    record.state = { status: "running", pid, pidStart, ...boot, startedAt, ...place };
     writeStarted(it, record);
     logStart(it, record);
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);

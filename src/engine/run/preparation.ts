@@ -36,6 +36,7 @@ export interface Preparation {
   userns: UserNamespace;
   session: Session;
   network: RunNetwork;
+  cgroup: GivenCgroup | undefined;
   /** The launch, begun at the latest now. */
   launch(): Promise<Launch>;
   /** Has steps done by a process that outlives us; false when they are still ours to do. */
@@ -49,6 +50,15 @@ export interface Given {
   /** The image's id, in place of its name; empty with `--rootfs`. */
   imageId: string;
   session: Session;
+  cgroup?: GivenCgroup | undefined;
+}
+
+/** A control group that was made for the container. */
+export interface GivenCgroup {
+  /** Absolute. */
+  path: string;
+  /** Its directory. */
+  fd: number;
 }
 
 /** Finds the image, pulling it when needed, and begins the launch. @throws TsboxError; nothing is left then */
@@ -87,6 +97,7 @@ export async function prepareRun(
         namespaces: namespaceTypes(options),
         init: await init(options),
         lasting: given !== undefined,
+        cgroup: given?.cgroup?.fd,
       });
       if (!options.debugPlan) connection.start(launch);
       return launch;
@@ -102,6 +113,7 @@ export async function prepareRun(
       userns,
       session,
       network,
+      cgroup: given?.cgroup,
       launch: begin,
       leave: (steps) => launch?.leave(steps) ?? false,
       giveUp,

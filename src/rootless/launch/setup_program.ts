@@ -47,6 +47,8 @@ export interface BeginInput {
   namespaces: readonly NamespaceType[];
   /** The child's end of the channel, and ours, which it closes. */
   channel: { ours: number; theirs: number };
+  /** Descriptor of the directory of the container's control group. */
+  cgroup?: number | undefined;
 }
 
 /** What the second part is made from. */
@@ -92,11 +94,12 @@ const ROOM = 4000;
  * The part up to new namespaces. The child then waits: the kernel makes them while we find out what is
  * to be in them.
  */
-export function beginProgram({ userns, namespaces, channel }: BeginInput): Beginning {
+export function beginProgram({ userns, namespaces, channel, cgroup }: BeginInput): Beginning {
   const program = new Program(Arena.live(), ARCH, ROOM);
   const pid = program.register();
   const flags = CLONE.VM + CLONE.PARENT + namespaceFlags(namespaces);
-  opClone(program, 0);
+  // Already its maker is in the group: a new cgroup namespace shows what its maker is in as the top.
+  opClone(program, 0, cgroup);
   program.op("join the user namespace", "setns", [userns, CLONE.NEWUSER]);
   // No exit signal: with CLONE_PARENT the child has that of its maker, which is SIGCHLD to us.
   const args = cloneArgs(program.arena, flags, 0);
