@@ -53,7 +53,11 @@ function cpuValues(limits: ResourceLimits): CgroupValue[] {
   const { cpuShares = 0, nanoCpus, cpuQuota, cpuPeriod } = limits;
   const values: CgroupValue[] = [];
   if (cpuShares > 0) {
-    values.push({ controller: "cpu", file: "cpu.weight", value: String(weightOfShares(cpuShares)) });
+    values.push({
+      controller: "cpu",
+      file: "cpu.weight",
+      value: String(weightOfShares(cpuShares)),
+    });
   }
   if (nanoCpus === undefined && cpuQuota === undefined && cpuPeriod === undefined) return values;
   const period = cpuPeriod || PERIOD;

@@ -9,7 +9,7 @@ const GUARDED = ["nosuid", "noexec", "nodev"];
 
 /** In the order they are made: parents first. */
 export function defaultMounts(
-  options: Pick<RunOptions, "network" | "pid" | "ipc" | "shmSize">,
+  options: Pick<RunOptions, "network" | "pid" | "ipc" | "shmSize" | "cgroupns">,
   ids: ContainerIds,
 ): SpecMount[] {
   const tty = isMapped(ids, TTY_GID) ? [`gid=${TTY_GID}`] : [];
@@ -21,7 +21,7 @@ export function defaultMounts(
       ...tty,
     ]),
     sysMount(options.network),
-    mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro", ...GUARDED]),
+    ...cgroupMount(options),
     ...ipcMounts(options),
   ];
 }
@@ -47,6 +47,14 @@ function sysMount(network: RunOptions["network"]): SpecMount {
   return network === "host"
     ? mount("/sys", "bind", "/sys", ["rbind", ...GUARDED, "ro", "rprivate"])
     : mount("/sys", "sysfs", "sysfs", [...GUARDED, "ro"]);
+}
+
+/** With the host's network it is there already, as the host's /sys is. */
+function cgroupMount({ cgroupns, network }: Pick<RunOptions, "cgroupns" | "network">): SpecMount[] {
+  const path = "/sys/fs/cgroup";
+  if (cgroupns !== "host") return [mount(path, "cgroup", "cgroup", ["ro", ...GUARDED])];
+  if (network === "host") return [];
+  return [mount(path, "bind", path, ["rbind", ...GUARDED, "ro", "rprivate"])];
 }
 
 function ipcMounts({ ipc, shmSize }: Pick<RunOptions, "ipc" | "shmSize">): SpecMount[] {

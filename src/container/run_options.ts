@@ -1,6 +1,7 @@
 /** What the user asked of `run`, parsed and checked, before any image or host is looked at. */
 import type { Healthcheck } from "../oci/healthcheck.ts";
 import type { LogChoice } from "./log_options.ts";
+import type { ResourceLimits } from "./resources.ts";
 import type { RestartPolicy } from "./restart_policy.ts";
 
 /** What a volume is when it is mounted. */
@@ -142,6 +143,14 @@ export interface RunOptions {
   healthcheck?: Healthcheck;
   /** In the background, by a monitor of its own. */
   detach: boolean;
+  /** Undefined: none was asked for. */
+  resources?: ResourceLimits;
+  /** How much sooner than others it is killed when memory runs out, -1000 to 1000. */
+  oomScoreAdj?: number;
+  /** A slice of the user's systemd; without one, a path in the hierarchy of control groups. */
+  cgroupParent?: string;
+  /** Default "private": its own control group is the top of what it sees. */
+  cgroupns?: "private" | "host";
   /** Default "no". */
   restart?: RestartPolicy;
   /** Where its output is kept; default: the driver `local`. */

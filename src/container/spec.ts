@@ -40,6 +40,7 @@ export function makeSpec(
       capabilities: capabilitySets(chooseCapabilities(options.capAdd, options.capDrop), 0),
       rlimits: options.ulimits.map(toRlimit),
       noNewPrivileges: options.noNewPrivileges,
+      ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
     },
     root: { path: host.rootfs, readonly: options.readOnly },
     mounts,
@@ -79,7 +80,7 @@ export function containerHostname(
 }
 
 /** The namespaces a container has of its own. */
-export function namespaceTypes({ pid, ipc, network }: RunOptions): NamespaceType[] {
+export function namespaceTypes({ pid, ipc, network, cgroupns }: RunOptions): NamespaceType[] {
   return [
     "user",
     "mount",
@@ -87,7 +88,7 @@ export function namespaceTypes({ pid, ipc, network }: RunOptions): NamespaceType
     ...(pid === "host" ? [] : ["pid" as const]),
     ...(ipc === "host" ? [] : ["ipc" as const]),
     ...(network === "host" ? [] : ["network" as const]),
-    "cgroup",
+    ...(cgroupns === "host" ? [] : ["cgroup" as const]),
   ];
 }
 

@@ -64,7 +64,12 @@ export function pipe(): { read: number; write: number } {
 }
 
 /** Address of clone3's argument structure (struct clone_args, 88 bytes). @param cgroup a directory's descriptor */
-export function cloneArgs(arena: Arena, flags: number, exitSignal: number, cgroup?: number): number {
+export function cloneArgs(
+  arena: Arena,
+  flags: number,
+  exitSignal: number,
+  cgroup?: number,
+): number {
   const all = cgroup === undefined ? flags : flags + CLONE.INTO_CGROUP;
   return arena.words([all, 0, 0, 0, exitSignal, 0, 0, 0, 0, 0, cgroup ?? 0]);
 }

@@ -17,14 +17,19 @@ export const command: Command = {
     }
     const host = runHost(io);
     // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor,
-    // unless its output shall be kept.
+    // unless its output shall be kept, or it is limited: control groups are the monitor's.
     const isLogged = line.flags.has("log-driver") || line.flags.has("log-opt");
-    if (options.debugPlan || (options.remove && !options.detach && !options.tty && !isLogged)) {
+    const isAlone = options.remove && !options.detach && !options.tty && !isLogged;
+    if (options.debugPlan || (isAlone && !isLimited(options))) {
       return run(options, context, host);
     }
     return monitored(options, context, host);
   },
 };
+
+function isLimited({ resources, cgroupParent }: RunOptions): boolean {
+  return resources !== undefined || cgroupParent !== undefined;
+}
 
 async function monitored(
   options: RunOptions,

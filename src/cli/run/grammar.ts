@@ -1,18 +1,17 @@
 import type { CommandGrammar, Flag } from "../flags.ts";
+import { RESOURCE_FLAGS } from "./resource_flags.ts";
 
 /** Flags docker's `run` has and tsbox has not; `name:letter` where there is a short form. */
 const UNSUPPORTED =
-  "annotation attach:a blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-count " +
-  "cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares:c cpus " +
-  "cpuset-cpus cpuset-mems device-cgroup-rule device-read-bps device-read-iops " +
-  "device-write-bps device-write-iops disable-content-trust domainname gpus " +
-  "io-maxbandwidth io-maxiops ip ip6 isolation kernel-memory link link-local-ip " +
-  "mac-address memory:m memory-reservation memory-swap memory-swappiness net-alias " +
-  "network-alias oom-kill-disable oom-score-adj pids-limit privileged publish-all:P runtime " +
-  "storage-opt use-api-socket uts volume-driver";
+  "annotation attach:a blkio-weight-device cpu-count cpu-percent cpu-rt-period " +
+  "cpu-rt-runtime device-cgroup-rule disable-content-trust domainname gpus io-maxbandwidth " +
+  "io-maxiops ip ip6 isolation kernel-memory link link-local-ip mac-address " +
+  "memory-swappiness net-alias network-alias oom-kill-disable privileged publish-all:P " +
+  "runtime storage-opt use-api-socket uts volume-driver";
 
 /** The flags of `run` that tsbox obeys. */
 const SUPPORTED: Flag[] = [
+  ...RESOURCE_FLAGS,
   { name: "add-host", value: "list", help: "Add a custom host-to-IP mapping (host:ip)" },
   { name: "cap-add", value: "list", help: "Add Linux capabilities" },
   { name: "cap-drop", value: "list", help: "Drop Linux capabilities" },

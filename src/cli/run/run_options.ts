@@ -21,6 +21,7 @@ import { parseTmpfs, parseVolume, parseVolumesFrom, refuseDuplicates } from "./m
 import { absolutePath } from "./paths.ts";
 import { parseExpose, parsePublish } from "./ports.ts";
 import { parseCapability, parseDevice, parseSecurity } from "./privileges.ts";
+import { parseResources } from "./resources.ts";
 import { parseSysctls } from "./sysctls.ts";
 
 /** Docker's default for /dev/shm. */
@@ -55,6 +56,7 @@ export function makeRunOptions(
     ...background(line),
     ...health(line),
     ...logging(line, settings),
+    ...parseResources(line, runGrammar, () => navigator.hardwareConcurrency),
     ...makeEnvironment(flags.all("env-file"), checkedEnv(line), caller.env),
     mounts: mounts(line, caller),
     ...(flags.has("volumes-from") && { volumesFrom: each(line, "volumes-from", parseVolumesFrom) }),

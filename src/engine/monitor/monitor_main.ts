@@ -28,6 +28,7 @@ import type { RunHost } from "../run/host.ts";
 import { type Progress, runOnce } from "../run/once.ts";
 import { prepareRun } from "../run/preparation.ts";
 import { answerOf } from "../worker_jobs.ts";
+import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
 import { monitoredLife } from "./life.ts";
 import { driverOf } from "./kept_driver.ts";
@@ -86,6 +87,7 @@ class Monitor {
   readonly #status: StatusPipe;
   readonly #stopper = new Stopper();
   #hub: Hub | undefined;
+  #group: ControlGroup | undefined;
   #sleep: NodeJS.Timeout | undefined;
   #log: ContainerLog | undefined;
 
@@ -150,19 +152,22 @@ class Monitor {
     const hub = this.#hub = new Hub(container.directory, this.#stopper);
     if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     this.#stopper.obeySignals();
+    this.#group = await ControlGroup.open(container.id, options, this.#context);
     let { previous } = it;
     for (let pause: number | undefined;;) {
       this.#stopper.begin();
       const begin = performance.now();
-      const record = await this.#live({ ...it, previous });
+      // Limits and the policy may have been changed meanwhile.
+      const record = await this.#live({ ...it, previous, options: previous?.options ?? options });
       const lasted = performance.now() - begin;
       const exitCode = record.state.status === "exited" ? record.state.exitCode : 0;
       const restarts = record.restartCount ?? 0;
       if (isStopWanted(container.directory)) this.#stopper.stopped();
       const { stoppedByUser, restarting, shutDown } = this.#stopper;
       record.stoppedByUser = stoppedByUser && !shutDown;
+      const { options: now } = readRecord(container.directory) ?? record;
       const again = restarting ||
-        startsAgain(options.restart, { exitCode, lasted, restarts, stoppedByUser });
+        startsAgain(now.restart, { exitCode, lasted, restarts, stoppedByUser });
       if (!again) {
         keepEnd(container.directory, record);
         return exitCode;
@@ -224,7 +229,7 @@ class Monitor {
       started: (running) => {
         if (progress.record !== undefined) log.begin(progress.record);
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
-        this.#stopper.watch(running, options, signal);
+        this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         this.#status.started(container.id);
         this.#goToSleep();
       },
@@ -232,12 +237,12 @@ class Monitor {
     const progress: Progress = {};
     let preparation;
     try {
-      const given = { session, imageId };
+      const given = { session, imageId, cgroup: await this.#group?.begin(options) };
       const context = { ...this.#context, ...driverOf(previous) };
       preparation = await prepareRun(options, context, this.#host, given);
       await runOnce({ ...preparation, container, previous }, progress);
       if (progress.record === undefined) throw new Error("a life without a record");
-      return progress.record;
+      return this.#withOomKill(progress.record);
     } catch (error) {
       const record = progress.record ?? previous;
       if (previous === undefined && record?.state.status === "created") {
@@ -249,7 +254,15 @@ class Monitor {
     } finally {
       preparation?.giveUp();
       this.#stopper.unwatch();
+      await this.#group?.end();
     }
+  }
+
+  /** The group that knows goes with the life. */
+  #withOomKill(record: ContainerRecord): ContainerRecord {
+    const { state } = record;
+    if (state.status !== "exited" || !this.#group?.oomKilled) return record;
+    return { ...record, state: { ...state, oomKilled: true } };
   }
 
   /** Once the start is over there is little to do for a long time. */

@@ -11,6 +11,8 @@ interface Target {
   running: Running;
   signal: number;
   seconds: number;
+  /** Lets a paused container go on: a frozen process obeys no signal but SIGKILL. */
+  thaw(): void;
 }
 
 export class Stopper implements HubOrders {
@@ -30,8 +32,8 @@ export class Stopper implements HubOrders {
   }
 
   /** The life's process runs. */
-  watch(running: Running, options: RunOptions, signal: number): void {
-    this.#target = { running, signal, seconds: options.stopTimeout ?? STOP_TIMEOUT };
+  watch(running: Running, options: RunOptions, signal: number, thaw: () => void): void {
+    this.#target = { running, signal, seconds: options.stopTimeout ?? STOP_TIMEOUT, thaw };
     for (const { resolve } of this.#restarts.splice(0)) resolve();
     // Stopped while it was being started: nobody could signal it then, and nobody else is going to.
     if (this.stoppedByUser) end(this.#target);
@@ -89,8 +91,9 @@ export class Stopper implements HubOrders {
   }
 }
 
-function end({ running, signal, seconds }: Target): void {
+function end({ running, signal, seconds, thaw }: Target): void {
   running.signal(signal);
+  thaw();
   if (seconds < 0) return;
   const timer = setTimeout(() => running.signal(SIGKILL), seconds * 1000);
   void running.ended.then(() => clearTimeout(timer));

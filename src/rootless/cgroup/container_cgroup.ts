@@ -129,7 +129,9 @@ function chosenFile(
   }
   if (optional) return undefined;
   const has = exists(`${path}/${controller}.stat`) || exists(`${path}/${controller}.max`);
-  const what = has ? `this kernel has no ${file}` : `its control group has no ${controller} controller`;
+  const what = has
+    ? `this kernel has no ${file}`
+    : `its control group has no ${controller} controller`;
   throw new TsboxError("host", `Cannot limit the container: ${what}`, {
     hint: "run 'tsbox doctor' to see which controllers are delegated, and how to get them",
   });

@@ -214,7 +214,10 @@ export function messageLength(bytes: Uint8Array): number | undefined {
   const fields = reader.word();
   const length = Math.ceil((FIXED + fields) / 8) * 8 + body;
   if (length <= MAX_MESSAGE) return length;
-  throw new TsboxError("limit-exceeded", "Cannot read a message of the session bus: it is too long");
+  throw new TsboxError(
+    "limit-exceeded",
+    "Cannot read a message of the session bus: it is too long",
+  );
 }
 
 function isLittle(bytes: Uint8Array): boolean {

@@ -1,7 +1,13 @@
 /** The cgroup v2 hierarchy as this process sees it: where it is, where we are in it, what we may do there. */
 import { O } from "../../ffi/constants.ts";
 import { address, raw, SyscallError } from "../../ffi/libc.ts";
-import { closeFile, exists, isReadWritable, openFile, readTextIfAny } from "../../ffi/quick_files.ts";
+import {
+  closeFile,
+  exists,
+  isReadWritable,
+  openFile,
+  readTextIfAny,
+} from "../../ffi/quick_files.ts";
 
 /** Where systemd mounts it: alone, or beside version 1. */
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];

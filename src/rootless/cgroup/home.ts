@@ -13,7 +13,14 @@ import { exists, makeDirectory, readLink, readTextIfAny } from "../../ffi/quick_
 import { messageOf, TsboxError } from "../../errors.ts";
 import type { Controller } from "../../container/cgroup_values.ts";
 import { discardUnused } from "./container_cgroup.ts";
-import { cgroupOf, hierarchyMount, ownAncestors, parentOf, wordsOf, writeControl } from "./hierarchy.ts";
+import {
+  cgroupOf,
+  hierarchyMount,
+  ownAncestors,
+  parentOf,
+  wordsOf,
+  writeControl,
+} from "./hierarchy.ts";
 import { sessionBusPath } from "./session_bus.ts";
 import { startScope } from "./systemd_scope.ts";
 
@@ -49,7 +56,8 @@ export const DELEGATE_FIX =
   "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io " +
   "memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl " +
   "daemon-reload, then log in again";
-const SESSION_FIX = "log in by ssh or a console so that systemd starts a user session (for one that " +
+const SESSION_FIX =
+  "log in by ssh or a console so that systemd starts a user session (for one that " +
   "lasts: loginctl enable-linger), or have a cgroup delegated to this user";
 
 /**
@@ -183,14 +191,18 @@ function crowded(own: string): TsboxError {
   const message = `Cannot limit the container: process ${pid} (${who}) is in the control group ` +
     `"${own}", and the kernel allows limits only below groups without processes`;
   return new TsboxError("host", message, {
-    hint: "move it into a group below, or use 'systemd-run --user --scope -p Delegate=yes tsbox ...'",
+    hint:
+      "move it into a group below, or use 'systemd-run --user --scope -p Delegate=yes tsbox ...'",
   });
 }
 
 /** `--cgroup-parent` without systemd: a path from the hierarchy's top, or from our own group. */
 function parentHome(parent: string, needed: readonly Controller[]): string {
   if (parent.split("/").includes("..")) {
-    throw new TsboxError("invalid-argument", `invalid cgroup-parent "${parent}": it has ".." in it`);
+    throw new TsboxError(
+      "invalid-argument",
+      `invalid cgroup-parent "${parent}": it has ".." in it`,
+    );
   }
   const top = parent.startsWith("/") ? hierarchyMount() : cgroupOf("self");
   const path = `${top}/${parent.split("/").filter(Boolean).join("/")}`.replace(/\/$/, "");

@@ -1,7 +1,14 @@
 /** A connection with the user's session bus (D-Bus specification 0.43: "Authentication Protocol", "Message Bus"). */
 import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
-import { type Call, decodeMessage, encodeCall, type Message, MESSAGE, messageLength } from "./dbus_wire.ts";
+import {
+  type Call,
+  decodeMessage,
+  encodeCall,
+  MESSAGE,
+  type Message,
+  messageLength,
+} from "./dbus_wire.ts";
 
 const BUS = {
   destination: "org.freedesktop.DBus",

@@ -62,6 +62,7 @@ export function stubProgram(input: StubInput): Stub {
   const program = new Program(Arena.image(IMAGE_BASE));
   const { process: target, init } = input;
   opDescriptors(program, init);
+  opOomScore(program, target);
   opBecome(program, input);
   // Changing ids takes the death signal back, so it comes after.
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
@@ -80,6 +81,21 @@ function opDescriptors(program: Program, init: boolean): void {
   program.op("close descriptors", "close_range", [init ? initFd + 1 : channel + 1, 0xffffffff, 0]);
   if (init) return;
   program.op("keep the channel to ourselves", "fcntl", [channel, F_SETFD, FD_CLOEXEC]);
+}
+
+/**
+ * Here and not before: it is a property of the memory, which the processes before this one share with us.
+ */
+function opOomScore(program: Program, { oomScoreAdj: score }: SpecProcess): void {
+  if (score === undefined) return;
+  const { arena } = program;
+  const file = program.register();
+  const text = String(score);
+  const path = arena.text("/proc/self/oom_score_adj");
+  const what = `set the score for running out of memory to ${text}`;
+  program.op(what, "openat", [AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0], { into: file });
+  program.op(what, "write", [file, arena.text(text), text.length]);
+  program.op("close a file", "close", [file]);
 }
 
 /** From root of the user namespace to the given process; {@link opNoNewPrivileges} is still to come. */
