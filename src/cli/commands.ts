@@ -34,6 +34,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/kill.ts").then((module) => module.command),
   },
   {
+    paths: ["pause", "container pause"],
+    summary: "Pause all processes within one or more containers",
+    load: () => import("./commands/pause.ts").then((module) => module.command),
+  },
+  {
+    paths: ["unpause", "container unpause"],
+    summary: "Unpause all processes within one or more containers",
+    load: () => import("./commands/unpause.ts").then((module) => module.command),
+  },
+  {
+    paths: ["stats", "container stats"],
+    summary: "Display a live stream of container(s) resource usage statistics",
+    load: () => import("./commands/stats.ts").then((module) => module.command),
+  },
+  {
+    paths: ["update", "container update"],
+    summary: "Update configuration of one or more containers",
+    load: () => import("./commands/update.ts").then((module) => module.command),
+  },
+  {
     paths: ["wait", "container wait"],
     summary: "Block until one or more containers stop, then print their exit codes",
     load: () => import("./commands/wait.ts").then((module) => module.command),
@@ -247,6 +267,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     paths: ["system check"],
     summary: "Verify the store, and mend it",
     load: () => import("./commands/system_check.ts").then((module) => module.command),
+  },
+  {
+    paths: ["system install"],
+    summary: "Start containers with a restart policy when the machine boots",
+    load: () => import("./commands/system_install.ts").then((module) => module.command),
+  },
+  {
+    paths: ["system uninstall"],
+    summary: "Start no containers at boot any more",
+    load: () => import("./commands/system_uninstall.ts").then((module) => module.command),
+  },
+  {
+    paths: ["system start-containers"],
+    summary: "Start the containers whose restart policy wants it",
+    load: () => import("./commands/system_start_containers.ts").then((module) => module.command),
   },
   {
     paths: ["system service"],

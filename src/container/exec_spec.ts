@@ -40,6 +40,7 @@ export function makeExecSpec(exec: ExecOptions, container: ExecContainer): Runti
       capabilities: capabilitySets(capabilities(exec, options), 0),
       rlimits: options.ulimits.map(toRlimit),
       noNewPrivileges: options.noNewPrivileges,
+      ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
     },
     root: { path: "/", readonly: options.readOnly },
     mounts: [],

@@ -30,7 +30,7 @@ export interface PortSummary {
 }
 
 /** `running` and the others are Docker's words. */
-export type StatusWord = "created" | "running" | "restarting" | "exited";
+export type StatusWord = "created" | "running" | "paused" | "restarting" | "exited";
 
 /** An element of `GET /containers/json`. */
 export interface ContainerSummary {

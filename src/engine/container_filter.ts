@@ -4,6 +4,7 @@ import type { ContainerRecord } from "../storage/container_record.ts";
 import { findContainer, type StoredContainer } from "../storage/containers.ts";
 import { findImageIn, type ImageEntry, wholeImage } from "../storage/image_index.ts";
 import { portSummaries } from "./container_ports.ts";
+import { statusWord } from "./status_word.ts";
 import { type Filters, hasLabels, passes } from "./filters.ts";
 import { healthOf } from "./health/health_of.ts";
 
@@ -51,7 +52,7 @@ export function containerFilter(
       passes(filters, "id", (text) => matches(record.id, text)) &&
       passes(filters, "name", (text) => matches(`/${record.name}`, text)) &&
       passes(filters, "network", (text) => record.options.network === text) &&
-      passes(filters, "status", (text) => state.status === text) &&
+      passes(filters, "status", (text) => statusWord(state) === text) &&
       passes(
         filters,
         "exited",

@@ -4,12 +4,16 @@ import { makeExecSpec } from "../container/exec_spec.ts";
 import { launchNotes } from "../container/annotations.ts";
 import { namespaceTypes } from "../container/spec.ts";
 import { withUser } from "../container/with_user.ts";
+import { closeFile } from "../ffi/quick_files.ts";
 import { closeContainerProcess, readUserFiles } from "../rootless/container_process.ts";
 import { type ExecProcess, startExec } from "../rootless/exec.ts";
 import { seccompFilter } from "../rootless/seccomp/filter.ts";
 import type { RuntimeSpec } from "../oci/runtime_spec.ts";
+import { TsboxError } from "../errors.ts";
+import type { ContainerRecord } from "../storage/container_record.ts";
 import type { EngineContext } from "./context.ts";
 import { execLog } from "./events/exec_log.ts";
+import { containerProcesses } from "./exec/control_group.ts";
 import { openRunning, type RunningContainer } from "./exec/container.ts";
 import type { ExecHost } from "./exec/host.ts";
 import { type ExecSession, execSession } from "./exec/session.ts";
@@ -30,9 +34,11 @@ export async function exec(
 ): Promise<number> {
   const container = openRunning(context.dataRoot, options.container);
   try {
+    refusePaused(container.record);
+    const cgroup = await containerProcesses(container.record, context);
     const session = execSession(options, host);
     const log = execLog(options, container);
-    const process = await startInside(options, container, session);
+    const process = await startInside(options, container, session, cgroup);
     log.started();
     const status = await session.run(process);
     if (!options.detach) log.ended(status);
@@ -40,6 +46,13 @@ export async function exec(
   } finally {
     closeContainerProcess(container.process);
   }
+}
+
+/** What is started in a frozen group would wait with the others, and whoever started it too. */
+function refusePaused({ id, state }: ContainerRecord): void {
+  if (state.status !== "running" || !state.paused) return;
+  const message = `Container ${id} is paused, unpause the container before exec`;
+  throw new TsboxError("conflict", message);
 }
 
 async function execSpec(
@@ -62,11 +75,16 @@ async function execSpec(
 /** What a process inside gets of the outside. */
 type Streams = Pick<ExecSession, "descriptors" | "terminal" | "abandon">;
 
-/** Starts a process in a container; its streams are abandoned when that fails. @throws TsboxError */
+/**
+ * Starts a process in a container; its streams are abandoned when that fails.
+ * @param cgroup the list of processes of the container's control group, which is closed
+ * @throws TsboxError
+ */
 export async function startInside(
   options: ExecOptions,
   container: RunningContainer,
   session: Streams,
+  cgroup: number | undefined,
 ): Promise<ExecProcess> {
   const { record, process } = container;
   try {
@@ -79,9 +97,12 @@ export async function startInside(
       ownKeyring: launchNotes(spec).seccomp !== "default",
       stdio: session.descriptors,
       terminal: session.terminal,
+      cgroup,
     });
   } catch (error) {
     session.abandon();
     throw error;
+  } finally {
+    if (cgroup !== undefined) closeFile(cgroup);
   }
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_LOG } from "../container/log_options.ts";
+import type { DeviceRate, ResourceLimits } from "../container/resources.ts";
 import type {
   MountRequest,
   PortMapping,
@@ -27,11 +28,14 @@ export function hostConfig(options: RunOptions) {
     LogConfig: logConfig(options),
     NetworkMode: options.network,
     PortBindings: portBindings(options.publish),
-    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    RestartPolicy: {
+      Name: options.restart?.name ?? "no",
+      MaximumRetryCount: options.restart?.maximumRetries ?? 0,
+    },
     AutoRemove: options.remove,
     CapAdd: orNull(options.capAdd),
     CapDrop: orNull(options.capDrop),
-    CgroupnsMode: "private",
+    CgroupnsMode: options.cgroupns ?? "private",
     Dns: options.dns,
     DnsOptions: options.dnsOptions,
     DnsSearch: options.dnsSearch,
@@ -44,6 +48,9 @@ export function hostConfig(options: RunOptions) {
     ReadonlyRootfs: options.readOnly,
     SecurityOpt: securityOptions(options),
     UsernsMode: options.userns,
+    OomScoreAdj: options.oomScoreAdj ?? 0,
+    CgroupParent: options.cgroupParent ?? "",
+    ...resourceConfig(options.resources ?? {}),
     ShmSize: options.shmSize,
     ...(Object.keys(options.sysctls).length > 0 && { Sysctls: options.sysctls }),
     Runtime: "tsbox",
@@ -59,6 +66,31 @@ export function hostConfig(options: RunOptions) {
 
 function logConfig({ log = DEFAULT_LOG }: RunOptions) {
   return { Type: log.driver, Config: { ...log.options } };
+}
+
+/** Limits as docker's API has them; 0 and "" are none. */
+function resourceConfig(limits: ResourceLimits) {
+  const { memory = 0, pidsLimit } = limits;
+  const rates = (list: readonly DeviceRate[] = []) =>
+    orNull(list.map(({ path, rate }) => ({ Path: path, Rate: rate })));
+  return {
+    CpuShares: limits.cpuShares ?? 0,
+    Memory: memory,
+    NanoCpus: limits.nanoCpus ?? 0,
+    BlkioWeight: limits.blkioWeight ?? 0,
+    BlkioDeviceReadBps: rates(limits.deviceReadBps),
+    BlkioDeviceWriteBps: rates(limits.deviceWriteBps),
+    BlkioDeviceReadIOps: rates(limits.deviceReadIops),
+    BlkioDeviceWriteIOps: rates(limits.deviceWriteIops),
+    CpuPeriod: limits.cpuPeriod ?? 0,
+    CpuQuota: limits.cpuQuota ?? 0,
+    CpusetCpus: limits.cpusetCpus ?? "",
+    CpusetMems: limits.cpusetMems ?? "",
+    MemoryReservation: limits.memoryReservation ?? 0,
+    // Docker's default: as much swap as memory.
+    MemorySwap: limits.memorySwap || memory * 2,
+    PidsLimit: pidsLimit === undefined || pidsLimit === 0 ? null : pidsLimit,
+  };
 }
 
 /** Go's way to write an empty list. */

@@ -3,7 +3,9 @@ import type { Health } from "../container/health_state.ts";
 import type { ContainerRecord, ContainerState } from "../storage/container_record.ts";
 import type { StoredContainer } from "../storage/containers.ts";
 import type { StoredImage } from "../storage/image_index.ts";
+import { oomKills } from "../rootless/cgroup/container_cgroup.ts";
 import { healthOf } from "./health/health_of.ts";
+import { statusWord } from "./status_word.ts";
 import { hostConfig, portBindings } from "./host_config.ts";
 import { keySet, lowerDirectories } from "./inspect_image.ts";
 import { jsonLogPath } from "../storage/log/log_files.ts";
@@ -63,11 +65,11 @@ export function containerInspection(
 function statePart(state: ContainerState) {
   const ended = state.status === "exited" || state.status === "restarting";
   return {
-    Status: state.status,
+    Status: statusWord(state),
     Running: state.status === "running" || state.status === "restarting",
-    Paused: false,
+    Paused: state.status === "running" && state.paused === true,
     Restarting: state.status === "restarting",
-    OOMKilled: state.status === "exited" && state.oomKilled === true,
+    OOMKilled: wasOomKilled(state),
     Dead: false,
     Pid: state.status === "running" ? state.pid : 0,
     ExitCode: "exitCode" in state ? state.exitCode ?? 0 : 0,
@@ -80,6 +82,12 @@ function statePart(state: ContainerState) {
 function healthPart(record: ContainerRecord, directory: string): { Health?: Health } {
   const health = healthOf(record, directory);
   return health === undefined ? {} : { Health: health };
+}
+
+/** Also of a container that goes on without the process that was killed. */
+function wasOomKilled(state: ContainerState): boolean {
+  if (state.status === "exited") return state.oomKilled === true;
+  return state.status === "running" && state.cgroup !== undefined && oomKills(state.cgroup) > 0;
 }
 
 function configPart(record: ContainerRecord, image?: StoredImage) {

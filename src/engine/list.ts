@@ -10,6 +10,7 @@ import { portSummaries } from "./container_ports.ts";
 import type { EngineContext } from "./context.ts";
 import type { Filters } from "./filters.ts";
 import { healthOf } from "./health/health_of.ts";
+import { statusWord } from "./status_word.ts";
 import { mountPoints } from "./mount_points.ts";
 import { humanDuration } from "./units.ts";
 
@@ -61,7 +62,7 @@ function summary({ record, directory }: StoredContainer, meaning: Meaning): Cont
     Created: Math.floor(Date.parse(record.created) / 1000),
     Ports: isAlive(record) ? portSummaries(record) : [],
     Labels: record.labels,
-    State: record.state.status,
+    State: statusWord(record.state),
     Status: statusText(record, Date.now(), healthOf(record, directory)),
     HostConfig: { NetworkMode: record.options.network },
     Mounts: mountPoints(record.options.mounts),
@@ -92,7 +93,8 @@ export function statusText({ state }: ContainerRecord, now: number, health?: Hea
     return `Restarting (${state.exitCode}) ${since} ago`;
   }
   if (state.status === "running") {
-    return `Up ${humanDuration(now - Date.parse(state.startedAt))}${healthText(health)}`;
+    const up = `Up ${humanDuration(now - Date.parse(state.startedAt))}`;
+    return state.paused ? `${up} (Paused)` : `${up}${healthText(health)}`;
   }
   return `Exited (${state.exitCode}) ${humanDuration(now - Date.parse(state.finishedAt))} ago`;
 }

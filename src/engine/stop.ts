@@ -11,6 +11,7 @@ import { type ContainerProcess, openProcess } from "./container_process.ts";
 import type { EngineContext } from "./context.ts";
 import { containerEvent } from "./events/container_event.ts";
 import { askRestart, askStopped } from "./monitor/connection.ts";
+import { resume } from "./pause.ts";
 import type { RunHost } from "./run/host.ts";
 import { startDetachedContainer } from "./run_monitored.ts";
 
@@ -49,6 +50,7 @@ export async function beginStop(
     ]);
   if (process !== undefined) log("kill", number);
   process?.signal(number);
+  resume(directory, state);
   const begin = performance.now();
   const patience = (seconds ?? record.options.stopTimeout ?? STOP_TIMEOUT) * 1000;
   return () => {
@@ -124,6 +126,7 @@ export async function killContainer(
     if (ends) await askStopped(directory);
     logEvents(context.dataRoot, [containerEvent(record, "kill", { signal: String(number) })]);
     process.signal(number);
+    if (ends) resume(directory, state);
     if (number !== SIGKILL) return;
     // As with docker, what comes next finds a container that has ended.
     process.waitEnd(Infinity);

@@ -1,6 +1,6 @@
 /** Writing down how a container ended whose run process was killed. */
 import { ERRNO } from "../ffi/errno.ts";
-import { isErrno } from "../ffi/quick_files.ts";
+import { isErrno, removeDirectory } from "../ffi/quick_files.ts";
 import { currentBoot, processStart } from "./container_lock.ts";
 import { changeRecord, type ContainerRecord, readRecord, timestamp } from "./container_record.ts";
 
@@ -16,6 +16,7 @@ export function settle(directory: string, before: ContainerRecord): ContainerRec
   if (state.status !== "restarting" && state.status !== "running") return record;
   if (state.status === "running" && isSameProcess(state)) return record;
   const rebooted = state.status === "running" && !isOfThisBoot(state);
+  if (state.status === "running" && state.cgroup !== undefined) removeGroup(state.cgroup);
   const settled: ContainerRecord = {
     ...record,
     state: {
@@ -29,6 +30,15 @@ export function settle(directory: string, before: ContainerRecord): ContainerRec
     },
   };
   return write(directory, settled);
+}
+
+/** Of a dead container: it is empty, or will be found by who makes the next one there. */
+function removeGroup(path: string): void {
+  try {
+    removeDirectory(path);
+  } catch {
+    // Gone with its scope, or the last process has not quite ended.
+  }
 }
 
 /** What commands change meanwhile, such as the name, stays. On a disk that takes nothing, the truth is told all the same. */

@@ -2,8 +2,7 @@ import type { CommandGrammar, Flag } from "../flags.ts";
 import { RESOURCE_FLAGS } from "./resource_flags.ts";
 
 /** Flags docker's `run` has and tsbox has not; `name:letter` where there is a short form. */
-const UNSUPPORTED =
-  "annotation attach:a blkio-weight-device cpu-count cpu-percent cpu-rt-period " +
+const UNSUPPORTED = "annotation attach:a blkio-weight-device cpu-count cpu-percent cpu-rt-period " +
   "cpu-rt-runtime device-cgroup-rule disable-content-trust domainname gpus io-maxbandwidth " +
   "io-maxiops ip ip6 isolation kernel-memory link link-local-ip mac-address " +
   "memory-swappiness net-alias network-alias oom-kill-disable privileged publish-all:P " +

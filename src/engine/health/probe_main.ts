@@ -9,6 +9,7 @@ import type { ContainerRecord } from "../../storage/container_record.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
 import { execLog } from "../events/exec_log.ts";
 import { openRunning, type RunningContainer } from "../exec/container.ts";
+import { containerProcesses } from "../exec/control_group.ts";
 import { startInside } from "../exec.ts";
 import { exceeded } from "./watch.ts";
 
@@ -41,9 +42,12 @@ async function checkInside(container: RunningContainer, timeout: number): Promis
   const { read, write } = pipe();
   const streams = [nothing, write, write] as const;
   const close = () => [nothing, write].forEach(closeFile);
-  const command = checkCommand(container.record);
+  const { record } = container;
+  const command = checkCommand(record);
   const log = execLog(command, container);
-  const process = await startInside(command, container, { descriptors: streams, abandon: close });
+  const cgroup = await containerProcesses(record, undefined);
+  const session = { descriptors: streams, abandon: close };
+  const process = await startInside(command, container, session, cgroup);
   log.started();
   close();
   const output = readSome(read);

@@ -69,7 +69,8 @@ class HealthWatch {
   async #check(): Promise<void> {
     const { directory, check, changed } = this.#watched;
     // A container that is paused would not answer, and that is no illness.
-    if (readRecord(directory)?.state.status !== "running") return this.#wait();
+    const state = readRecord(directory)?.state;
+    if (state?.status !== "running" || state.paused) return this.#wait();
     const age = this.#age;
     const result = await this.#ask();
     if (this.#stopped) return;

@@ -48,11 +48,11 @@ export interface HomeRequest {
 
 const CONTROLLERS: readonly Controller[] = ["cpu", "cpuset", "io", "memory", "pids"];
 /** The group of our own process, beside containers'. */
-const ENGINE = "tsbox-engine";
+export const ENGINE = "tsbox-engine";
 const PREFIX = "tsbox-";
 
 /** How to have controllers delegated, for the hint of an error. */
-export const DELEGATE_FIX =
+const DELEGATE_FIX =
   "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io " +
   "memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl " +
   "daemon-reload, then log in again";
@@ -109,7 +109,9 @@ function refuseMissing(path: string, needed: readonly Controller[], where: strin
   if (missing.length === 0) return;
   const names = missing.join(", ");
   throw new TsboxError("host", `Cannot limit the container: no ${names} controller in ${where}`, {
-    hint: DELEGATE_FIX,
+    hint: exists("/run/systemd/system")
+      ? DELEGATE_FIX
+      : "write '+memory' or the like to cgroup.subtree_control of the groups above it",
   });
 }
 

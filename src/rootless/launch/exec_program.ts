@@ -18,6 +18,7 @@ import {
   opBecome,
   opExecute,
   opNoNewPrivileges,
+  opOomScore,
   opReport,
   type Stub,
   STUB_FD,
@@ -60,6 +61,7 @@ export function execProgram(input: ExecInput): Stub {
   opJoin(program, input.namespaces);
   opMakeInside(program);
   opInside(program, input);
+  opOomScore(program, input.process);
   opBecome(program, input);
   opDefaultSignals(program);
   opNoNewPrivileges(program, input);

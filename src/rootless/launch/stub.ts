@@ -86,7 +86,7 @@ function opDescriptors(program: Program, init: boolean): void {
 /**
  * Here and not before: it is a property of the memory, which the processes before this one share with us.
  */
-function opOomScore(program: Program, { oomScoreAdj: score }: SpecProcess): void {
+export function opOomScore(program: Program, { oomScoreAdj: score }: SpecProcess): void {
   if (score === undefined) return;
   const { arena } = program;
   const file = program.register();

@@ -1,0 +1,78 @@
+/** `pause` and `unpause`: by the freezer of the container's control group. */
+import { freeze, thaw } from "../rootless/cgroup/container_cgroup.ts";
+import {
+  changeRecord,
+  type ContainerRecord,
+  type ContainerState,
+} from "../storage/container_record.ts";
+import { findContainer } from "../storage/containers.ts";
+import { TsboxError } from "../errors.ts";
+import type { EngineContext } from "./context.ts";
+
+type RunningState = Extract<ContainerState, { status: "running" }>;
+
+/**
+ * Stops all processes of a container where they are, and returns when they have stopped.
+ * @throws TsboxError "not-found", "invalid-state" in docker's words, "host" when it has no group that could be frozen
+ */
+export async function pauseContainer(context: EngineContext, text: string): Promise<void> {
+  const { record, directory } = findContainer(context.dataRoot, text);
+  const state = runningState(record);
+  if (state.paused) throw wrong(`Container ${record.id} is already paused`);
+  if (state.cgroup === undefined) throw withoutGroup(text, record);
+  await freeze(state.cgroup);
+  if (!markPaused(directory, state, true)) thaw(state.cgroup);
+}
+
+/** Lets the processes of a paused container go on. @throws TsboxError "not-found", "invalid-state" */
+export function unpauseContainer(context: EngineContext, text: string): void {
+  const { record, directory } = findContainer(context.dataRoot, text);
+  const state = runningState(record);
+  if (!state.paused || state.cgroup === undefined) {
+    throw wrong(`Container ${record.id} is not paused`);
+  }
+  resume(directory, state);
+}
+
+/** Lets a container go on that may be paused: else no signal but SIGKILL has an effect. */
+export function resume(directory: string, state: ContainerState | undefined): void {
+  if (state?.status !== "running" || !state.paused || state.cgroup === undefined) return;
+  // First the record: whoever pauses it at the same time then has the last word in both.
+  markPaused(directory, state, false);
+  thaw(state.cgroup);
+}
+
+/** False when this life of the container is over. */
+function markPaused(directory: string, { pid, pidStart }: RunningState, paused: boolean): boolean {
+  let marked = false;
+  changeRecord(directory, (record) => {
+    const { state } = record;
+    marked = state.status === "running" && state.pid === pid && state.pidStart === pidStart;
+    return marked && state.status === "running"
+      ? { ...record, state: { ...state, paused } }
+      : record;
+  });
+  return marked;
+}
+
+function runningState({ id, state }: ContainerRecord): RunningState {
+  if (state.status === "running") return state;
+  if (state.status === "restarting") {
+    throw wrong(`Container ${id} is restarting, wait until the container is running`);
+  }
+  throw wrong(`Container ${id} is not running`);
+}
+
+function wrong(message: string): TsboxError {
+  return new TsboxError("invalid-state", message);
+}
+
+/** Why a running container has no group. */
+export function withoutGroup(text: string, { options }: ContainerRecord): TsboxError {
+  const own = options.remove && !options.detach && !options.tty;
+  return new TsboxError("host", `Container ${text} has no control group of its own`, {
+    hint: own
+      ? "it belongs to the 'tsbox run --rm' that started it: start it with -d, or without --rm"
+      : "none was delegated to this user when it was started: see 'tsbox doctor', then restart it",
+  });
+}
