@@ -22,7 +22,7 @@ run_check() {
     case $said in *used*) echo "      $(grep used <<<"$said" | paste -sd' ')" ;; esac
   else
     echo "FAIL  $NAME ($((SECONDS - begin)) s)"
-    sed 's/^/      /' <<<"$said"
+    uniq <<<"$said" | sed 's/^/      /'
     FAILED=1
   fi
 }

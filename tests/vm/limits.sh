@@ -101,7 +101,7 @@ run_check executed
 
 check "a fork bomb stops at --pids-limit"
 bomb() {
-  tsbox run -d --name bomb --pids-limit 20 $BOX sh -c 'f() { f | f & f; }; f 2>/dev/null; sleep 1000' >/dev/null || return 1
+  tsbox run -d --name bomb --pids-limit 20 $BOX sh -c 'f() { f | f & f; }; f 2>/dev/null & exec sleep 1000' >/dev/null || return 1
   eventually 60 limit_was_hit || return 1
   [ "$(cat "$(group bomb)/pids.peak" 2>/dev/null || cat "$(group bomb)/pids.current")" -le 20 ] && tsbox rm -f bomb
 }

@@ -107,6 +107,8 @@ export async function specOf(it: SpecPlace, rootfs: string): Promise<RuntimeSpec
   const { options, container, userns, network } = it;
   const facts = { id: container.id, hostname: hostname() };
   const name = containerHostname(options, facts);
+  const { oomScoreAdj } = options;
+  if (oomScoreAdj !== undefined) (await import("./oom_score.ts")).refuseLowerScore(oomScoreAdj);
   const profile = await customProfile(options);
   const spec = makeSpec(options, imageDefaults(it.image), {
     ...facts,

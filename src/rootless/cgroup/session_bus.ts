@@ -211,10 +211,12 @@ class Link {
 
   #deliver(message: Message): void {
     if (message.kind === MESSAGE.signal) return this.#heard(message);
+    // Should it turn out to be nonsense, whoever waits for it still has to be told.
+    const refused = message.kind === MESSAGE.error ? refusal(message) : undefined;
     const waiting = this.#answers.get(message.replySerial);
     this.#answers.delete(message.replySerial);
-    if (message.kind === MESSAGE.answer) waiting?.resolve(message);
-    else if (message.kind === MESSAGE.error) waiting?.reject(refusal(message));
+    if (refused !== undefined) waiting?.reject(refused);
+    else if (message.kind === MESSAGE.answer) waiting?.resolve(message);
   }
 
   #fail(reason: string): void {

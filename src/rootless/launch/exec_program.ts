@@ -57,11 +57,12 @@ export interface ExecInput extends Identity {
  */
 export function execProgram(input: ExecInput): Stub {
   const program = new Program(Arena.image(IMAGE_BASE));
+  // On the host, and before its files below /proc are root's.
+  opOomScore(program, input.process);
   opUntouchable(program);
   opJoin(program, input.namespaces);
   opMakeInside(program);
   opInside(program, input);
-  opOomScore(program, input.process);
   opBecome(program, input);
   opDefaultSignals(program);
   opNoNewPrivileges(program, input);
