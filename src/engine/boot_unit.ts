@@ -79,7 +79,7 @@ WantedBy=default.target
 
 /** For systemd, which knows escapes, specifiers and variables (systemd.service(5), "Command lines"). */
 function quoted(word: string): string {
-  if (/[\0-\x1f]/.test(word)) {
+  if (/\p{Cc}/u.test(word)) {
     throw new TsboxError("unsupported", `Cannot write the unit: ${JSON.stringify(word)} is in it`);
   }
   const escaped = word.replace(/["\\]/g, "\\$&").replaceAll("%", "%%").replaceAll("$", "$$$$");

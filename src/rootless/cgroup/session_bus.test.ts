@@ -133,7 +133,7 @@ describe("a scope", () => {
           ? [text(serial, "/job/2"), ended("/job/2", "a.scope", "failed")]
           : [done(serial)],
     });
-    expect(scope(bus)).rejects.toThrow("systemd could not start a.scope: failed");
+    await expect(scope(bus)).rejects.toThrow("systemd could not start a.scope: failed");
   });
 
   test("that is refused is an error with the reason", async () => {
@@ -142,7 +142,7 @@ describe("a scope", () => {
         { member, serial },
       ) => [member === "StartTransientUnit" ? failed(serial, "Unit exists") : done(serial)],
     });
-    expect(scope(bus)).rejects.toThrow("systemd refused: Unit exists");
+    await expect(scope(bus)).rejects.toThrow("systemd refused: Unit exists");
   });
 
   test("whose job never ends is an error when the connection is closed", async () => {
@@ -153,7 +153,7 @@ describe("a scope", () => {
         return [text(serial, "/job/2")];
       },
     });
-    expect(scope(bus)).rejects.toThrow("it closed the connection");
+    await expect(scope(bus)).rejects.toThrow("it closed the connection");
   });
 });
 
@@ -161,13 +161,13 @@ describe("a bus", () => {
   const open = (path: string, patience = 5000) => openSessionBus(path, 1000, patience);
 
   test("that does not let us in is an error", async () => {
-    expect(open(play({ login: "REJECTED EXTERNAL\r\n", answer: () => [] }))).rejects.toThrow(
+    await expect(open(play({ login: "REJECTED EXTERNAL\r\n", answer: () => [] }))).rejects.toThrow(
       "it does not let us in",
     );
   });
 
   test("that says nothing is given up", async () => {
-    expect(open(play({ answer: () => [] }), 50)).rejects.toThrow("it does not answer");
+    await expect(open(play({ answer: () => [] }), 50)).rejects.toThrow("it does not answer");
   });
 
   test("that sends nonsense, or too much, is left", async () => {
@@ -186,7 +186,7 @@ describe("a bus", () => {
   });
 
   test("that is not there is an error", async () => {
-    expect(open(`${folder}/nowhere`)).rejects.toThrow("nobody listens there");
+    await expect(open(`${folder}/nowhere`)).rejects.toThrow("nobody listens there");
   });
 });
 
