@@ -79,6 +79,6 @@ test("a container that was stopped while it was being started is ended once it r
   stopper.stopped();
   const signal = (number: number) => void signals.push(number);
   const running = { pid: 0, ended: Promise.resolve({ kind: "exited", code: 0 } as const), signal };
-  stopper.watch(running, { ...DEFAULT_OPTIONS, image: "x" }, 15);
+  stopper.watch(running, { ...DEFAULT_OPTIONS, image: "x" }, 15, () => {});
   expect(signals).toEqual([15]);
 });

@@ -50,7 +50,7 @@ export async function beginStop(
     ]);
   if (process !== undefined) log("kill", number);
   process?.signal(number);
-  resume(directory, state);
+  resume(directory, readRecord(directory)?.state);
   const begin = performance.now();
   const patience = (seconds ?? record.options.stopTimeout ?? STOP_TIMEOUT) * 1000;
   return () => {
