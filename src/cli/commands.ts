@@ -79,6 +79,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/top.ts").then((module) => module.command),
   },
   {
+    paths: ["cp", "container cp"],
+    summary: "Copy files/folders between a container and the local filesystem",
+    load: () => import("./commands/cp.ts").then((module) => module.command),
+  },
+  {
     paths: ["diff", "container diff"],
     summary: "Inspect changes to files or directories on a container's filesystem",
     load: () => import("./commands/diff.ts").then((module) => module.command),

@@ -1,6 +1,6 @@
 /** Has jobs done by workers: our own executable as root of the user namespace. */
 import type { UserNamespace } from "../rootless/user_namespace.ts";
-import type { SelfCommand } from "../rootless/worker.ts";
+import type { SelfCommand, WorkerPlace } from "../rootless/worker.ts";
 import type { WorkerJob } from "./worker_jobs.ts";
 import { type RunningJob, WorkerProcess } from "./worker_process.ts";
 
@@ -30,7 +30,20 @@ export function startFileJob(
   self: SelfCommand,
   file: number,
 ): RunningJob {
-  return new WorkerProcess(userns, self, [JSON.stringify(job)], file).answer(() => {});
+  return startPlacedJob(job, userns, self, () => [file]);
+}
+
+/**
+ * Starts a worker on a job with more than its standard descriptors.
+ * @throws SyscallError when it cannot be started
+ */
+export function startPlacedJob(
+  job: WorkerJob,
+  userns: UserNamespace,
+  self: SelfCommand,
+  place: WorkerPlace,
+): RunningJob {
+  return new WorkerProcess(userns, self, [JSON.stringify(job)], place).answer(() => {});
 }
 
 /**

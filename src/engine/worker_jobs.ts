@@ -1,4 +1,5 @@
 /** Jobs for a worker, and how it answers: the protocol between the engine and itself in the user namespace. */
+import type { CopyInJob, CopyOutJob } from "../storage/copy/container_side.ts";
 import type { ExportJob } from "../storage/export_tree.ts";
 import type { FillJob } from "../storage/fill_volume.ts";
 import type { DiffJob } from "../storage/tree_changes.ts";
@@ -26,7 +27,11 @@ export type WorkerJob =
   /** Gives empty volumes what the image has at their places. Results in the paths it could not read. */
   | ({ kind: "fill" } & FillJob)
   /** Says what differs from layers: a line of JSON, a string, for each. Results in null. */
-  | ({ kind: "diff" } & DiffJob);
+  | ({ kind: "diff" } & DiffJob)
+  /** Writes what is below the root, its second file, as an archive to its first. Results in a CopySummary. */
+  | ({ kind: "copy-out" } & CopyOutJob)
+  /** Unpacks an archive, its first file, below the root, its second one. Results in a CopySummary. */
+  | ({ kind: "copy-in" } & CopyInJob);
 
 /** A line of JSON on the worker's standard output, the last one about a job. */
 export type WorkerAnswer =

@@ -67,6 +67,16 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
       treeChanges(job, (change) => writeLine(JSON.stringify(change)));
       return null;
     }
+    case "copy-out": {
+      const { copyOut } = await import("../storage/copy/container_side.ts");
+      const { WORKER_FILE } = await import("../rootless/worker.ts");
+      return copyOut(job, WORKER_FILE + 1, WORKER_FILE);
+    }
+    case "copy-in": {
+      const { copyIn } = await import("../storage/copy/container_side.ts");
+      const { WORKER_FILE } = await import("../rootless/worker.ts");
+      return await copyIn(job, WORKER_FILE + 1, WORKER_FILE);
+    }
   }
 }
 

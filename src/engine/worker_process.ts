@@ -4,7 +4,12 @@ import { SIGKILL } from "../ffi/constants.ts";
 import { readNow, setNonBlocking, writeNow } from "../ffi/pipes.ts";
 import { type Ending, sendSignal } from "../ffi/process.ts";
 import type { UserNamespace } from "../rootless/user_namespace.ts";
-import { type SelfCommand, startWorker, type Worker } from "../rootless/worker.ts";
+import {
+  type SelfCommand,
+  startWorker,
+  type Worker,
+  type WorkerPlace,
+} from "../rootless/worker.ts";
 import { TsboxError } from "../errors.ts";
 import { resultOf } from "./worker_jobs.ts";
 
@@ -43,11 +48,16 @@ export class WorkerProcess {
 
   /**
    * @param args the first job, and `more` when others may be given
-   * @param file a descriptor for it, see startWorker
+   * @param place what it has beside its standard descriptors
    * @throws SyscallError when it cannot be started
    */
-  constructor(userns: UserNamespace, self: SelfCommand, args: readonly string[], file?: number) {
-    this.#worker = startWorker(userns, self, args, file);
+  constructor(
+    userns: UserNamespace,
+    self: SelfCommand,
+    args: readonly string[],
+    place?: WorkerPlace,
+  ) {
+    this.#worker = startWorker(userns, self, args, place);
     setNonBlocking(this.#worker.stdin);
     setNonBlocking(this.#worker.stdout);
     this.#lines = new LineReader(this.#worker.stdout, (line) => this.#take(line));

@@ -1,6 +1,7 @@
 /** Reading and writing what is in open files. */
 import { ERRNO } from "./errno.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
+import { waitReadable } from "./readiness.ts";
 
 /** What is tried, for the message; made only when it fails by callers that write often. */
 type What = string | (() => string);
@@ -42,6 +43,19 @@ export function readAt(fd: number, buffer: Uint8Array, position: number): number
     const result = raw("pread64", fd, address(buffer), buffer.length, position);
     if (result >= 0) return result;
     if (result !== -ERRNO.EINTR) throw new SyscallError("read a file", "pread64", -result);
+  }
+}
+
+/** Milliseconds of one wait for bytes; there may be any number of them. */
+const WAIT = 1000;
+
+/** read(2) into `buffer`, waiting for the first byte; returns the number of bytes, 0 at the end. @throws SyscallError */
+export function readNext(fd: number, buffer: Uint8Array): number {
+  for (;;) {
+    const result = raw("read", fd, address(buffer), buffer.length);
+    if (result >= 0) return result;
+    if (result === -ERRNO.EAGAIN) waitReadable(fd, WAIT);
+    else if (result !== -ERRNO.EINTR) throw new SyscallError("read a stream", "read", -result);
   }
 }
 

@@ -71,6 +71,31 @@ export function openDirectoryIn(root: number, path: ByteString): number {
   return openAt2(root, path === "" ? "." : path, O.PATH | O.DIRECTORY, resolve);
 }
 
+/** Times an openat2(2) is tried again: it fails with EAGAIN when anything on the host was renamed meanwhile. */
+const TRIES = 100;
+
+function openPatiently(dir: number, name: ByteString, flags: number, resolve: number): number {
+  let fd = -ERRNO.EAGAIN;
+  for (let tries = 0; fd === -ERRNO.EAGAIN && tries < TRIES; tries++) {
+    fd = openAt2(dir, name === "" ? "." : name, flags, resolve);
+  }
+  return fd;
+}
+
+/**
+ * Opens a path below `root`, seeing `root` as "/", across mounts: links and ".." cannot leave it, and links of
+ * /proc to open files are not followed. Returns a descriptor or `-errno`.
+ */
+export function openInRoot(root: number, path: ByteString, flags: number): number {
+  return openPatiently(root, path, flags, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS);
+}
+
+/** Opens a path below `dir` on which there is no symbolic link at all. Returns a descriptor or `-errno`. */
+export function openWithoutLinks(dir: number, path: ByteString, flags: number): number {
+  const resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS;
+  return openPatiently(dir, path, flags, resolve);
+}
+
 const RLIMIT_NOFILE = 7;
 
 /** How many files this process may have open at a time: its soft limit. @throws SyscallError */

@@ -15,7 +15,7 @@ import {
   pipe,
   waitBlocking,
 } from "../ffi/process.ts";
-import { Program } from "../ffi/program.ts";
+import { type Arg, Program } from "../ffi/program.ts";
 import { closeFile, openFile } from "../ffi/quick_files.ts";
 import type { UserNamespace } from "./user_namespace.ts";
 
@@ -47,27 +47,34 @@ export interface SelfCommand {
   args: readonly string[];
 }
 
-/** The descriptor that a worker has beside its standard ones, when it was given one. */
+/** The first of the descriptors that a worker has beside its standard ones; others follow it. */
 export const WORKER_FILE = 200;
+
+/**
+ * Appends ops of a worker that is root of the user namespace already and executed afterwards.
+ * @returns the descriptors that it is to have from {@link WORKER_FILE} on
+ */
+export type WorkerPlace = (program: Program) => readonly Arg[];
 
 /**
  * Starts the executable as root of the user namespace with `args` behind our own; standard error is shared.
  * The worker dies with us.
- * @param file a descriptor of ours that it is to have as {@link WORKER_FILE}
  * @throws SyscallError
  */
 export function startWorker(
   userns: UserNamespace,
   self: SelfCommand,
   args: readonly string[],
-  file?: number,
+  place: WorkerPlace = () => [],
 ): Worker {
   const [input, output] = [pipe(), pipe()];
   const program = new Program(Arena.live());
   opClone(program, CLONE.VFORK);
   opBecomeRoot(program, userns);
-  // First: it may be our own standard output.
-  if (file !== undefined) program.op("hand a file on", "dup3", [file, WORKER_FILE, 0]);
+  // First: they may be our own standard descriptors.
+  place(program).forEach((file, i) => {
+    program.op("hand a file on", "dup3", [file, WORKER_FILE + i, 0]);
+  });
   opStdio(program, [input.read, output.write]);
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   opExecute(program, self, args);

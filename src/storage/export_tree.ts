@@ -67,7 +67,7 @@ const PIECE = 256 * 1024;
  */
 export function exportTree({ layers, fuse }: ExportJob, fd: number): ExportSummary {
   const out = new ArchiveFile(fd);
-  const exporter = new TreeExporter(out, fuse);
+  const exporter = new TreeArchiver(out, { fuse });
   const sources: Source[] = [];
   try {
     layers.forEach((path, layer) => {
@@ -86,22 +86,42 @@ export function exportTree({ layers, fuse }: ExportJob, fd: number): ExportSumma
   }
 }
 
-class TreeExporter {
+/** How files become members. */
+export interface ArchiverOptions {
+  /** See {@link ExportJob}. */
+  fuse: boolean;
+  /** Which of the extended attributes that an image may have are wanted; default: all. */
+  wanted?: (name: ByteString) => boolean;
+  /** Times without their fractions: no extended header only for them. */
+  wholeSeconds?: boolean;
+}
+
+/** Writes trees to an archive, without the end of that. */
+export class TreeArchiver {
   readonly summary = { entries: 0, left: 0 };
   readonly #out: ArchiveFile;
-  readonly #fuse: boolean;
+  readonly #options: ArchiverOptions;
   readonly #buffer = new Uint8Array(PIECE);
   /** Files with several names: the first name, by layer and inode. */
   readonly #firstNames = new Map<string, ByteString>();
 
-  constructor(out: ArchiveFile, fuse: boolean) {
+  constructor(out: ArchiveFile, options: ArchiverOptions) {
     this.#out = out;
-    this.#fuse = fuse;
+    this.#options = options;
+  }
+
+  /** What has a name in an open directory, and what is in it. @param as what it is called in the archive */
+  one(dir: number, name: ByteString, as: ByteString): void {
+    const status = statusAt(dir, name);
+    if (status === undefined) return;
+    const source: Source = { layer: 0, fd: dir };
+    if (isDirectory(status)) this.#subdirectory([source], name, `${as}/`, status);
+    else this.#leaf(source, name, as, status);
   }
 
   /** Everything in the directories that are merged; `path` ends in a slash, or is empty. */
   directory(sources: readonly Source[], path: ByteString): void {
-    const names = mergedNames(sources, this.#fuse);
+    const names = mergedNames(sources, this.#options.fuse);
     for (const name of [...names.keys()].sort()) {
       const having = names.get(name) ?? [];
       const [top] = having;
@@ -122,7 +142,7 @@ class TreeExporter {
     try {
       openMerged(having, name, sources);
       const [top] = sources;
-      const xattrs = top === undefined ? [] : attributesOf(top.fd);
+      const xattrs = top === undefined ? [] : this.#attributes(top.fd);
       this.#member({ kind: "directory", name: path, ...common(status), size: 0, xattrs });
       this.directory(sources, path);
     } catch (error) {
@@ -133,7 +153,9 @@ class TreeExporter {
   }
 
   #leaf(top: Source, name: ByteString, path: ByteString, status: FileStatus): void {
-    const key = `${top.layer}:${status.inode}`;
+    // Across mounts a number may mean several files.
+    const { major, minor } = status.device;
+    const key = `${top.layer}:${major}:${minor}:${status.inode}`;
     const first = status.links > 1 ? this.#firstNames.get(key) : undefined;
     const type = status.mode & TYPE.MASK;
     if (first !== undefined) {
@@ -164,7 +186,7 @@ class TreeExporter {
       const status = statusAt(fd, "");
       if (status === undefined || (status.mode & TYPE.MASK) !== TYPE.REGULAR) return;
       const sparse = holesOf(fd, status.size);
-      const xattrs = attributesOf(fd);
+      const xattrs = this.#attributes(fd);
       const { size } = status;
       const member: NewMember = {
         kind: "file",
@@ -194,7 +216,14 @@ class TreeExporter {
 
   #member(member: NewMember): void {
     this.summary.entries++;
-    this.#out.write(memberHeader(member));
+    const { seconds } = member.mtime;
+    const mtime = this.#options.wholeSeconds ? { seconds, nanoseconds: 0 } : member.mtime;
+    this.#out.write(memberHeader({ ...member, mtime }));
+  }
+
+  #attributes(fd: number): ExtendedAttribute[] {
+    const { wanted = () => true } = this.#options;
+    return attributesOf(fd, wanted);
   }
 }
 
@@ -203,9 +232,10 @@ function common({ mode, uid, gid, mtime }: FileStatus) {
 }
 
 /** What an image may have, too: nothing of overlayfs, of fuse-overlayfs or of the host. */
-function attributesOf(fd: number): ExtendedAttribute[] {
+function attributesOf(fd: number, wanted: (name: ByteString) => boolean): ExtendedAttribute[] {
   return attributeNames(fd)
     .filter((name) => isAllowedAttribute(name) && !name.startsWith("user.fuseoverlayfs."))
+    .filter(wanted)
     .sort()
     .flatMap((name) => {
       const value = attribute(fd, name);

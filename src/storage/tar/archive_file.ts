@@ -17,6 +17,8 @@ export class ArchiveFile {
   readonly #fd: number;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER);
   #used = 0;
+  /** What was taken so far. */
+  bytes = 0;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -24,6 +26,7 @@ export class ArchiveFile {
 
   /** Takes bytes, which may be changed then. @throws ArchiveClosed, SyscallError */
   write(bytes: Uint8Array): void {
+    this.bytes += bytes.length;
     for (let at = 0; at < bytes.length;) {
       const count = Math.min(bytes.length - at, BUFFER - this.#used);
       this.#buffer.set(bytes.subarray(at, at + count), this.#used);
