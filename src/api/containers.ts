@@ -4,12 +4,11 @@ import type { ContainerSummary } from "../engine/api_types.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { inspectObject } from "../engine/inspect.ts";
 import { CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS } from "../engine/container_filter.ts";
-import { containerSummaries } from "../engine/list.ts";
+import { containerSummaries, scanFor } from "../engine/list.ts";
 import { pruneContainers } from "../engine/prune_containers.ts";
 import { PRUNE_FILTERS } from "../engine/prune_filters.ts";
 import { removeContainer } from "../engine/remove.ts";
 import { sweepContainers } from "../engine/sweep_containers.ts";
-import { scanContainers } from "../storage/containers.ts";
 import type { Door } from "./door.ts";
 import { filtersOf, flagOf, limitOf, type Query, refuse } from "./query.ts";
 
@@ -43,11 +42,13 @@ export function containerRoutes(app: Hono, { context, self }: Door): void {
 function list(context: EngineContext, query: Query) {
   refuse(query, "size", "before", "since");
   const last = limitOf(query);
-  return containerSummaries(context, scanContainers(context.dataRoot), {
+  const wanted = {
     all: flagOf(query, "all"),
     filters: filtersOf(query, CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS),
     ...(last !== undefined && { last }),
-  }).map(withNetworks);
+  };
+  const scan = scanFor(context.dataRoot, wanted);
+  return containerSummaries(context, scan, wanted).map(withNetworks);
 }
 
 /** Clients look for a container's networks here, and not at its NetworkMode. */

@@ -2,7 +2,13 @@
 import type { Health } from "../container/health_state.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import type { ContainerRecord } from "../storage/container_record.ts";
-import { type ContainerScan, isAbandoned, type StoredContainer } from "../storage/containers.ts";
+import {
+  type ContainerScan,
+  isAbandoned,
+  scanContainers,
+  scanLivingContainers,
+  type StoredContainer,
+} from "../storage/containers.ts";
 import { findImageIn, type ImageEntry, listEntries } from "../storage/image_index.ts";
 import type { ContainerSummary } from "./api_types.ts";
 import { containerFilter } from "./container_filter.ts";
@@ -23,16 +29,26 @@ export interface ListOptions {
   filters: Filters;
 }
 
+/** Looks at the containers that can be in such a list. */
+export function scanFor(dataRoot: string, options: ListOptions): ContainerScan {
+  return wantsResting(options) ? scanContainers(dataRoot) : scanLivingContainers(dataRoot);
+}
+
+/** Asking for a state or an exit code asks for containers that do not run. */
+function wantsResting({ all, last, filters }: ListOptions): boolean {
+  return all || last !== undefined || filters.has("status") || filters.has("exited");
+}
+
 /** The containers, newest first. Throws TsboxError for filter values that mean nothing. */
 export function containerSummaries(
   context: EngineContext,
   scan: ContainerScan,
-  { all, last, filters }: ListOptions,
+  options: ListOptions,
 ): ContainerSummary[] {
+  const { last, filters } = options;
   const images = listEntries(context.dataRoot);
   const fits = containerFilter(context.dataRoot, images, filters);
-  // Asking for a state or an exit code asks for containers that do not run.
-  const every = all || last !== undefined || filters.has("status") || filters.has("exited");
+  const every = wantsResting(options);
   const found = scan.containers
     .filter((container) => !isAbandoned(container))
     .filter(({ record }) => every || isAlive(record))

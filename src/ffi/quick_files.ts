@@ -238,6 +238,25 @@ export function linkStatus(path: string): FileStatus | undefined {
   return statusOf(raw("statx", AT_FDCWD, one(path), flags, STATX_BASIC_STATS, WORDS));
 }
 
+/**
+ * What no other content of a file has at the same place, as text, and when it was changed (milliseconds since 1970):
+ * its inode, its time and its size. Undefined when nothing is there.
+ * @param directory a descriptor @param path beneath it
+ */
+export function fileIdentity(
+  directory: number,
+  path: string,
+): { identity: string; changed: number } | undefined {
+  if (raw("statx", directory, one(path), 0, STATX_BASIC_STATS, WORDS) < 0) return undefined;
+  const word = (index: number): number => words[index] ?? 0;
+  const [inode, size] = [word(8) + word(9) * WORD, word(10) + word(11) * WORD];
+  const [seconds, nanoseconds] = [word(24) + word(25) * WORD, word(26)];
+  return {
+    identity: `${inode} ${seconds}.${nanoseconds} ${size}`,
+    changed: seconds * 1000 + nanoseconds / 1e6,
+  };
+}
+
 /** Looks at an open file; undefined when the descriptor is closed. */
 export function openFileStatus(fd: number): FileStatus | undefined {
   return statusOf(raw("statx", fd, one(""), AT_EMPTY_PATH, STATX_BASIC_STATS, WORDS));

@@ -14,6 +14,7 @@ import { type ContainerLock, makeLock, tryLock } from "./container_lock.ts";
 import { ownerOf, releaseName, reserveName } from "./container_name.ts";
 import { type ContainerRecord, readRecord } from "./container_record.ts";
 import { isSameProcess, settle } from "./settle_container.ts";
+import { RestingContainers } from "./resting_containers.ts";
 import { FEW_NAMES, removeDirectly, removeSmall } from "./remove_directly.ts";
 import { trashPath } from "./trash.ts";
 
@@ -147,6 +148,30 @@ export function scanContainers(dataRoot: string): ContainerScan {
     if (container === undefined) unrecorded.push(directory);
     else containers.push(container);
   }
+  containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
+  return { containers, unrecorded };
+}
+
+/** The same without most of those that do not run: what is known of them is not read again. */
+export function scanLivingContainers(dataRoot: string): ContainerScan {
+  const resting = new RestingContainers(dataRoot);
+  const containers: StoredContainer[] = [];
+  const unrecorded: string[] = [];
+  for (const id of directoryNames(`${dataRoot}/containers`)) {
+    const identity = resting.identity(id);
+    if (identity !== undefined && resting.has(identity)) continue;
+    const directory = `${dataRoot}/containers/${id}`;
+    const container = readContainer(directory);
+    if (container === undefined) {
+      unrecorded.push(directory);
+      continue;
+    }
+    containers.push(container);
+    // What a killed `run --rm` left is looked for each time.
+    if (identity === undefined || isAbandoned(container)) continue;
+    resting.learn(id, identity, container.record.state);
+  }
+  resting.close();
   containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
   return { containers, unrecorded };
 }

@@ -1,10 +1,9 @@
 import type { ContainerSummary } from "../../engine/api_types.ts";
 import { parseFilters } from "../../engine/filters.ts";
 import { CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS } from "../../engine/container_filter.ts";
-import { containerSummaries, withSizes } from "../../engine/list.ts";
+import { containerSummaries, scanFor, withSizes } from "../../engine/list.ts";
 import { sweepContainers } from "../../engine/sweep_containers.ts";
 import { ago, goTime, humanSize } from "../../engine/units.ts";
-import { scanContainers } from "../../storage/containers.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
 import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
@@ -67,12 +66,13 @@ export const command: Command = {
   run: async (line, io, context) => {
     const { flags } = line;
     const last = flags.on("latest") ? 1 : lastCount(line);
-    const scan = scanContainers(context.dataRoot);
-    const containers = containerSummaries(context, scan, {
+    const wanted = {
       all: flags.on("all"),
       filters: parseFilters(flags.all("filter"), CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS),
       ...(last !== undefined && { last }),
-    });
+    };
+    const scan = scanFor(context.dataRoot, wanted);
+    const containers = containerSummaries(context, scan, wanted);
     const full = flags.on("no-trunc");
     const output = outputOptions(line);
     const sized = !output.quiet && wantsSize(line);
