@@ -305,12 +305,15 @@ export function findCommand(
   words: readonly string[],
 ): { entry: CommandEntry; path: string; length: number } | undefined {
   const [first = "", second] = words;
-  for (const path of [`${first} ${second}`, first]) {
-    for (const entry of COMMANDS) {
-      if (entry.paths.includes(path)) return { entry, path, length: path === first ? 1 : 2 };
+  const two = `${first} ${second}`;
+  let found: { entry: CommandEntry; path: string; length: number } | undefined;
+  for (const entry of COMMANDS) {
+    for (const path of entry.paths) {
+      if (path === two) return { entry, path, length: 2 };
+      if (path === first) found = { entry, path, length: 1 };
     }
   }
-  return undefined;
+  return found;
 }
 
 /** Docker's answer to a word that names no command. */

@@ -66,7 +66,7 @@ export function launchNotes(spec: RuntimeSpec): LaunchNotes {
 
 function words(annotations: Readonly<Record<string, string>>, key: string): string[] {
   const text = annotations[key];
-  if (text === undefined) return [];
+  if (text === undefined || text === "[]") return [];
   const value: unknown = parsed(text);
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw corrupt(key);
   return value;

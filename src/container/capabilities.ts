@@ -26,6 +26,8 @@ export const DEFAULT_CAPABILITIES: readonly string[] = [
  * @throws TsboxError("invalid-argument") for an unknown name
  */
 export function chooseCapabilities(add: readonly string[], drop: readonly string[]): string[] {
+  // Nearly every start; the code below would cost it a tenth of a millisecond.
+  if (add.length === 0 && drop.length === 0) return [...DEFAULT_CAPABILITIES];
   const added = add.map(known);
   const dropped = new Set(drop.map(known));
   const base = added.includes("ALL") ? capabilityNames() : DEFAULT_CAPABILITIES;

@@ -66,7 +66,7 @@ export function resolveUser(
     ? groupsOf(user.name, files.group)
     : [];
   const added = groupAdd.map((group) => findGroup(group, files.group, "Unable to find group"));
-  const additionalGids = [...new Set([gid, ...supplementary, ...added])];
+  const additionalGids = unique([gid, ...supplementary, ...added]);
   if (additionalGids.length > MAX_GROUPS) {
     throw new TsboxError("limit-exceeded", `user "${spec}" is in more than ${MAX_GROUPS} groups`);
   }
@@ -74,9 +74,15 @@ export function resolveUser(
     uid: user.uid,
     gid,
     additionalGids,
-    requestedGids: [...new Set([gid, ...added])],
+    requestedGids: unique([gid, ...added]),
     home: user.home === "" ? "/" : user.home,
   };
+}
+
+function unique(ids: readonly number[]): number[] {
+  const found: number[] = [];
+  for (const id of ids) if (!found.includes(id)) found.push(id);
+  return found;
 }
 
 /** A number is always an id, also where the file has a user of that name. */

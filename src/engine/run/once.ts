@@ -6,7 +6,7 @@ import { SIGKILL } from "../../ffi/constants.ts";
 import { exitStatus } from "../../ffi/process.ts";
 import { effectiveHealthcheck } from "../../oci/effective_healthcheck.ts";
 import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
-import type { Running } from "../../rootless/launch.ts";
+import type { Launch, Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
 import { currentBoot, processStart } from "../../storage/container_lock.ts";
 import {
@@ -66,9 +66,7 @@ export async function runOnce(it: Run, progress: Progress): Promise<Outcome> {
   try {
     const { rootfs } = root;
     const place = rootfs.kind === "directory" ? rootfs.path : rootfs.mountPoint;
-    const spec = await specOf(it, place);
-    const record = progress.record = recordOf(it, root, spec);
-    return await runSpec(it, root, spec, record);
+    return await runSpec(it, root, await specOf(it, place), progress);
   } finally {
     await root.release(it.options.remove);
   }
@@ -160,14 +158,21 @@ async function runSpec(
   it: Run,
   root: RootFilesystem,
   spec: RuntimeSpec,
-  record: ContainerRecord,
+  progress: Progress,
 ): Promise<Outcome> {
   const { options, host, session, network } = it;
-  const launch = await it.launch();
   const { descriptors: stdio, terminal } = session;
   const { rootfs } = root;
   const planOnly = options.debugPlan;
-  launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly });
+  let launch: Launch;
+  let record: ContainerRecord;
+  try {
+    launch = await it.launch();
+    launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly });
+  } finally {
+    // After the child has got its work, which takes longer than ours; one that fails stays with its record.
+    record = progress.record = recordOf(it, root, spec);
+  }
   const { process } = withUser(spec, launch.userFiles());
   const filter = await seccompFilter(spec, kernelRelease);
   if (planOnly) {

@@ -1,7 +1,10 @@
 /** Which files a command may be: the shell's search in PATH, done before the command's root is entered. */
 
-/** The errors of execve(2) that say the file is not there. */
-const MISSING: ReadonlySet<number> = new Set([2, 20]); // ENOENT, ENOTDIR
+/**
+ * The errors of execve(2) that say the file is not there: ENOENT, ENOTDIR. No set, as elsewhere on the path of
+ * every start: the first one that is made of a list costs 70 microseconds.
+ */
+const MISSING: readonly number[] = [2, 20];
 
 /** What execve(2) answered for a candidate. */
 export interface ExecResult {
@@ -28,10 +31,10 @@ export function execCandidates(command: string, env: readonly string[]): string[
 
 /** The result that explains best why none of the candidates ran: one that exists beats a missing one. */
 export function bestExcuse(results: readonly ExecResult[]): ExecResult | undefined {
-  return results.find(({ errno }) => !MISSING.has(errno)) ?? results.at(-1);
+  return results.find(({ errno }) => !MISSING.includes(errno)) ?? results.at(-1);
 }
 
 /** Whether a candidate failed because there is no such file. */
 export function isMissing({ errno }: ExecResult): boolean {
-  return MISSING.has(errno);
+  return MISSING.includes(errno);
 }

@@ -28,7 +28,7 @@ const MOUNT_ATTR_SIZE = 32;
 const OPEN_HOW_SIZE = 24;
 
 /** Targets that must be real directories: a link there would move a whole file system (CVE-2019-19921). */
-const PLAIN_TARGETS: ReadonlySet<string> = new Set(["/proc", "/sys", "/dev"]);
+const PLAIN_TARGETS: readonly string[] = ["/proc", "/sys", "/dev"];
 
 /** A mount of the spec, with its source already opened when it is a bind. */
 export interface PreparedMount {
@@ -156,7 +156,7 @@ function opMountCall(program: Program, mount: SpecMount, target: string): void {
 
 /** Opens the target; the kernel's own file systems want a real directory of the root's. */
 function opTargetDirectory(program: Program, path: string, into: Register): void {
-  if (!PLAIN_TARGETS.has(path)) return opEnsureDirectory(program, path, into);
+  if (!PLAIN_TARGETS.includes(path)) return opEnsureDirectory(program, path, into);
   const args = [AT_FDCWD, program.arena.text(path), 0o755];
   program.op(`make "${path}"`, "mkdirat", args, { ignore: true });
   const flags = O.PATH | O.DIRECTORY;

@@ -49,14 +49,14 @@ const PROPAGATION: Readonly<Record<string, number>> = {
   runbindable: MS.UNBINDABLE | MS.REC,
 };
 
-const NOTHING: ReadonlySet<string> = new Set([
+const NOTHING: readonly string[] = [
   "defaults",
   "async",
   "norelatime",
   "nostrictatime",
   "z",
   "Z",
-]);
+];
 
 /** Sorts the words of a mount. */
 export function parseMountOptions(words: readonly string[]): MountOptions {
@@ -87,7 +87,7 @@ function apply(result: MountOptions, word: string): void {
   } else if (word === "bind" || word === "rbind") {
     result.bind = true;
     result.recursive ||= word === "rbind";
-  } else if (!NOTHING.has(word)) {
+  } else if (!NOTHING.includes(word)) {
     result.data.push(word);
   }
 }
