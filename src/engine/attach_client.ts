@@ -67,10 +67,14 @@ export async function serveUser(
   }
 }
 
-/** With a terminal none is passed on, and what ends us ends a container that is ours. */
+/**
+ * With a terminal none is passed on, and what ends us ends a container that is ours. A container that is not, and shall
+ * get none, goes on without us.
+ */
 function signalHandling(
   { tty, owner, sigProxy, notice }: AttachOptions,
 ): SignalHandling | undefined {
+  if (!owner && !sigProxy) return undefined;
   if (!tty) return forwarding(sigProxy, notice);
   return owner ? ending() : undefined;
 }
@@ -81,6 +85,7 @@ async function passOutput(connection: MonitorConnection): Promise<AttachEnd> {
     const message = await connection.next();
     if (message === undefined) throw monitorGone();
     const { kind, bytes } = message;
+    if (kind === "cut") throw tooSlow();
     if (kind === "exit") return { kind: "exited", exitCode: exitCodeOf(message) };
     if (kind !== "stdout" && kind !== "stderr") continue;
     if (await deliver(sinks[kind], bytes) !== 0) return { kind: "output-closed" };
@@ -129,6 +134,12 @@ function followSize(connection: MonitorConnection): () => void {
   };
   process.on("SIGWINCH", follow).on("SIGCONT", follow);
   return () => process.off("SIGWINCH", follow).off("SIGCONT", follow);
+}
+
+function tooSlow(): TsboxError {
+  return new TsboxError("limit-exceeded", "Lost the container: its output was not taken in time", {
+    hint: "it runs on, and 'tsbox logs' shows what it wrote",
+  });
 }
 
 function monitorGone(): TsboxError {

@@ -1,6 +1,6 @@
 /** A client on a monitor's socket, seen from the monitor. */
 import type { Socket } from "bun";
-import { type Frame, FrameReader } from "./frames.ts";
+import { type Frame, frame, FrameReader } from "./frames.ts";
 
 /** Bytes that may wait for a client who only looks on; more, and it is cut off. */
 const PATIENCE = 8 << 20;
@@ -41,14 +41,22 @@ export class Client {
 
   /** Sends a frame; resolves when the owner has room for more, at once for all others. */
   send(bytes: Uint8Array): Promise<void> | undefined {
-    if (!this.open) return undefined;
+    if (!this.open || this.#ending) return undefined;
     this.#queue.push(bytes);
     this.#queued += bytes.length;
     this.flush();
     if (this.#queued === 0) return undefined;
     if (this.owner) return new Promise((resolve) => this.#waiting.push(resolve));
-    if (this.#queued > PATIENCE) this.close();
+    if (this.#queued > PATIENCE) this.#cutOff();
     return undefined;
+  }
+
+  /** Forgets what waits, but for the frame that is half sent, and lets the client know when it reads again. */
+  #cutOff(): void {
+    const last = frame("cut");
+    this.#queue = [...this.#queue.slice(0, 1), last];
+    this.#queued = (this.#queue[0]?.length ?? 0) + last.length;
+    this.finish();
   }
 
   /** Writes as much as the socket takes. */

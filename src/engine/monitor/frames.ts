@@ -3,8 +3,8 @@ import { TsboxError } from "../../errors.ts";
 
 /** Client to monitor: request, input, end of input, size of the terminal, signal, detach. */
 export type ClientFrame = "request" | "input" | "input-end" | "resize" | "signal" | "detach";
-/** Monitor to client: answer to the request, output, the end of the container's process. */
-export type MonitorFrame = "answer" | "stdout" | "stderr" | "exit";
+/** Monitor to client: answer to the request, output, the end of the container's process, output was too much for you. */
+export type MonitorFrame = "answer" | "stdout" | "stderr" | "exit" | "cut";
 export type FrameKind = ClientFrame | MonitorFrame;
 
 const KINDS: readonly FrameKind[] = [
@@ -18,6 +18,7 @@ const KINDS: readonly FrameKind[] = [
   "stdout",
   "stderr",
   "exit",
+  "cut",
 ];
 const HEADER = 5;
 /** Bytes of a frame's content at most: neither side makes the other one hoard. */

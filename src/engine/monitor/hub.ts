@@ -37,6 +37,9 @@ const MOST_CLIENTS = 500;
 /** Milliseconds that clients get to read what is left. */
 const LINGER = 5000;
 
+/** Milliseconds that a terminal has another size, so that programs draw again. */
+const REDRAW = 30;
+
 interface Size {
   rows: number;
   columns: number;
@@ -168,7 +171,7 @@ export class Hub implements ClientHandler {
       case "attach":
         client.attached = true;
         client.owner = request.owner;
-        if (request.size !== undefined) this.#resize(request.size);
+        if (request.size !== undefined) this.#redraw(request.size);
         void client.send(jsonFrame("answer", {}));
         return this.#attached?.();
       case "follow":
@@ -204,8 +207,25 @@ export class Hub implements ClientHandler {
 
   #resize(size: Size): void {
     this.#size = size;
+    this.#setSize(size);
+  }
+
+  #setSize(size: Size): void {
     const terminal = this.#life?.terminal;
-    if (terminal !== undefined) setWindowSize(terminal, size);
+    if (terminal === undefined) return;
+    try {
+      setWindowSize(terminal, size);
+    } catch {
+      // The life has ended, and its terminal is closed.
+    }
+  }
+
+  /** Whoever attaches sees what was drawn before: programs draw again when the size changes. */
+  #redraw(size: Size): void {
+    this.#size = size;
+    this.#setSize({ ...size, rows: size.rows + 1 });
+    // They look at the size when they hear of it: both at once would be no change.
+    setTimeout(() => this.#setSize(this.#size ?? size), REDRAW);
   }
 }
 
