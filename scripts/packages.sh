@@ -5,6 +5,7 @@ TEST_PACKAGES="ca-certificates curl procps iproute2 uidmap fuse-overlayfs passt 
   busybox-static binutils binutils-aarch64-linux-gnu qemu-user-static libc6-arm64-cross attr zstd skopeo
   apache2-utils openssl util-linux umoci podman tmux"
 DEMO_PACKAGES="ca-certificates uidmap fuse-overlayfs passt docker-registry busybox-static util-linux"
+VM_PACKAGES="mmdebstrap qemu-system-x86 qemu-utils e2fsprogs cpio"
 BENCH_PACKAGES="$TEST_PACKAGES hyperfine crun bubblewrap"
 
 die() {

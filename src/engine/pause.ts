@@ -5,9 +5,11 @@ import {
   type ContainerRecord,
   type ContainerState,
 } from "../storage/container_record.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { findContainer } from "../storage/containers.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 
 type RunningState = Extract<ContainerState, { status: "running" }>;
 
@@ -21,7 +23,8 @@ export async function pauseContainer(context: EngineContext, text: string): Prom
   if (state.paused) throw wrong(`Container ${record.id} is already paused`);
   if (state.cgroup === undefined) throw withoutGroup(text, record);
   await freeze(state.cgroup);
-  if (!markPaused(directory, state, true)) thaw(state.cgroup);
+  if (!markPaused(directory, state, true)) return thaw(state.cgroup);
+  logEvents(context.dataRoot, [containerEvent(record, "pause")]);
 }
 
 /** Lets the processes of a paused container go on. @throws TsboxError "not-found", "invalid-state" */
@@ -32,6 +35,7 @@ export function unpauseContainer(context: EngineContext, text: string): void {
     throw wrong(`Container ${record.id} is not paused`);
   }
   resume(directory, state);
+  logEvents(context.dataRoot, [containerEvent(record, "unpause")]);
 }
 
 /** Lets a container go on that may be paused: else no signal but SIGKILL has an effect. */

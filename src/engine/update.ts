@@ -3,9 +3,11 @@ import { changedLimits, type ResourceLimits } from "../container/resources.ts";
 import type { RestartPolicy } from "../container/restart_policy.ts";
 import { applyLimits } from "../rootless/cgroup/container_cgroup.ts";
 import { changeRecord, type ContainerRecord } from "../storage/container_record.ts";
+import { logEvents } from "../storage/event_log.ts";
 import { findContainer } from "../storage/containers.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
+import { containerEvent } from "./events/container_event.ts";
 import { withoutGroup } from "./pause.ts";
 
 /** What is to change; the rest stays. */
@@ -28,7 +30,7 @@ export function updateContainer(
 ): void {
   const { directory } = findContainer(context.dataRoot, text);
   const any = Object.keys(limits).length > 0;
-  changeRecord(directory, (record) => {
+  const changed = changeRecord(directory, (record) => {
     const { options } = record;
     if (restart !== undefined && restart.name !== "no" && options.remove) throw removed();
     const resources = changedLimits(options.resources ?? {}, limits, processors);
@@ -39,6 +41,7 @@ export function updateContainer(
       options: { ...options, ...(any && { resources }), ...(restart && { restart }) },
     };
   }) ?? gone(text);
+  logEvents(context.dataRoot, [containerEvent(changed, "update")]);
 }
 
 /** What the group has already is written again where one file holds several limits. */

@@ -37,10 +37,13 @@ export interface UserNamespace {
 /** How long a keeper holds the namespace, in seconds. */
 const KEEP_SECONDS = 600;
 
+/** What the process is called that does so. */
+export const KEEPER_NAME = "tsbox-keeper";
+
 function keeperElf(): Uint8Array {
   const program = new Program(Arena.image(IMAGE_BASE));
   const { arena } = program;
-  program.op("name the process", "prctl", [PR.SET_NAME, arena.text("tsbox-keeper")]);
+  program.op("name the process", "prctl", [PR.SET_NAME, arena.text(KEEPER_NAME)]);
   program.op("close descriptors", "close_range", [3, 0xffff_ffff, 0]);
   program.op("sleep", "nanosleep", [arena.words([KEEP_SECONDS, 0]), 0], { ignore: true });
   program.op("exit", "exit_group", [0]);

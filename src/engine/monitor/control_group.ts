@@ -9,7 +9,8 @@ import {
   removeCgroup,
   thaw,
 } from "../../rootless/cgroup/container_cgroup.ts";
-import { type CgroupHome, openCgroupHome } from "../../rootless/cgroup/home.ts";
+import { type CgroupHome, leaveHome, openCgroupHome } from "../../rootless/cgroup/home.ts";
+import type { GivenCgroup } from "../run/preparation.ts";
 import type { EngineContext } from "../context.ts";
 
 export class ControlGroup {
@@ -41,7 +42,7 @@ export class ControlGroup {
   }
 
   /** A group with the limits, for one life. @throws TsboxError when a limit is refused; no group is left then */
-  async begin({ resources = {} }: RunOptions): Promise<ContainerCgroup> {
+  async begin({ resources = {} }: RunOptions): Promise<GivenCgroup> {
     const group = makeCgroup(this.#home.path, this.#home.name);
     try {
       applyLimits(group.path, resources);
@@ -50,17 +51,17 @@ export class ControlGroup {
       throw error;
     }
     this.#current = group;
-    return group;
-  }
-
-  /** Whether the kernel killed a process of this life for want of memory. */
-  get oomKilled(): boolean {
-    return this.#current !== undefined && oomKills(this.#current.path) > 0;
+    return { ...group, oomKilled: () => oomKills(group.path) > 0 };
   }
 
   /** Lets a paused container go on, so that it can obey. */
   thaw(): void {
     if (this.#current !== undefined) thaw(this.#current.path);
+  }
+
+  /** After the last life: systemd removes the scope once we have ended, too. */
+  leave(): void {
+    leaveHome(this.#home);
   }
 
   /** The life is over. */

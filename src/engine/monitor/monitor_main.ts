@@ -26,7 +26,7 @@ import { writeCidfile } from "../run/cidfile.ts";
 import { create } from "../run/create.ts";
 import type { RunHost } from "../run/host.ts";
 import { type Progress, runOnce } from "../run/once.ts";
-import { prepareRun } from "../run/preparation.ts";
+import { prepareRun, userNamespace } from "../run/preparation.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
@@ -114,6 +114,7 @@ class Monitor {
       exitCode = await this.#serve(it);
     } finally {
       this.#log?.close();
+      this.#group?.leave();
       // Without a record it never got as far as being a container.
       const unmade = readRecord(container.directory) === undefined;
       if (options.remove || unmade) await this.#discard(container);
@@ -152,6 +153,8 @@ class Monitor {
     const hub = this.#hub = new Hub(container.directory, this.#stopper);
     if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     this.#stopper.obeySignals();
+    // Whoever keeps it for the containers to come must not keep this one's scope.
+    closeFile(userNamespace(options, this.#context, this.#host).fd);
     this.#group = await ControlGroup.open(container.id, options, this.#context);
     let { previous } = it;
     for (let pause: number | undefined;;) {
@@ -242,7 +245,7 @@ class Monitor {
       preparation = await prepareRun(options, context, this.#host, given);
       await runOnce({ ...preparation, container, previous }, progress);
       if (progress.record === undefined) throw new Error("a life without a record");
-      return this.#withOomKill(progress.record);
+      return progress.record;
     } catch (error) {
       const record = progress.record ?? previous;
       if (previous === undefined && record?.state.status === "created") {
@@ -256,13 +259,6 @@ class Monitor {
       this.#stopper.unwatch();
       await this.#group?.end();
     }
-  }
-
-  /** The group that knows goes with the life. */
-  #withOomKill(record: ContainerRecord): ContainerRecord {
-    const { state } = record;
-    if (state.status !== "exited" || !this.#group?.oomKilled) return record;
-    return { ...record, state: { ...state, oomKilled: true } };
   }
 
   /** Once the start is over there is little to do for a long time. */

@@ -213,7 +213,8 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
     await running.ended;
   }
   const exitCode = exitStatus(await running.ended);
-  record.state = { status: "exited", exitCode, startedAt, finishedAt: timestamp() };
+  const oom = cgroup?.oomKilled() ? { oomKilled: true } : {};
+  record.state = { status: "exited", exitCode, ...oom, startedAt, finishedAt: timestamp() };
   logEnd(it, record);
   return { exitCode, delivered };
 }
@@ -245,7 +246,9 @@ function logEnd({ context: { dataRoot } }: Run, record: ContainerRecord): void {
     execDuration: String(Math.floor(lasted / 1000)),
     exitCode: String(state.exitCode),
   };
-  logEvents(dataRoot, [containerEvent(record, "die", details)]);
+  const events = [containerEvent(record, "die", details)];
+  if (state.oomKilled) events.unshift(containerEvent(record, "oom"));
+  logEvents(dataRoot, events);
 }
 
 async function beginChecks(

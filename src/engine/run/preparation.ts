@@ -59,6 +59,8 @@ export interface GivenCgroup {
   path: string;
   /** Its directory. */
   fd: number;
+  /** Whether the kernel killed a process in it for want of memory. */
+  oomKilled(): boolean;
 }
 
 /** Finds the image, pulling it when needed, and begins the launch. @throws TsboxError; nothing is left then */
@@ -140,7 +142,8 @@ async function init(options: RunOptions): Promise<Uint8Array | undefined> {
   return (await import("../../rootless/init/init_elf.ts")).initElf();
 }
 
-function userNamespace(
+/** The user namespace of a container, kept or new. @throws TsboxError when the host allows none */
+export function userNamespace(
   options: RunOptions,
   { uid, gid, runtimeDir }: EngineContext,
   host: RunHost,

@@ -1,7 +1,7 @@
 /** The control group of one container: made, limited, frozen, read, removed. */
 import { O } from "../../ffi/constants.ts";
 import { ERRNO, errnoName } from "../../ffi/errno.ts";
-import { raw, sys } from "../../ffi/libc.ts";
+import { flock } from "../../ffi/flock.ts";
 import {
   closeFile,
   exists,
@@ -18,9 +18,6 @@ import { type CgroupValue, cgroupValues } from "../../container/cgroup_values.ts
 import type { ResourceLimits } from "../../container/resources.ts";
 import { writeControl } from "./hierarchy.ts";
 
-/** Of flock(2). */
-const LOCK_SHARED = 1;
-const LOCK_ALONE = 2 + 4;
 /** Milliseconds that the kernel may take to be rid of the last process. */
 const EMPTYING = 2000;
 const POLL = 5;
@@ -61,7 +58,7 @@ function lockedDirectory(path: string): number | undefined {
     if (isErrno(error, ERRNO.ENOENT)) return undefined;
     throw error;
   }
-  sys(`lock "${path}"`, "flock", fd, LOCK_SHARED);
+  flock(fd, "shared", true);
   if (fileStatus(path)?.inode === openFileStatus(fd)?.inode) return fd;
   closeFile(fd);
   return undefined;
@@ -73,7 +70,7 @@ export function discardUnused(home: string, names: readonly string[]): void {
     const path = `${home}/${name}`;
     try {
       const fd = openFile(path, O.RDONLY | O.DIRECTORY);
-      if (raw("flock", fd, LOCK_ALONE) === 0) removeDirectory(path);
+      if (flock(fd, "exclusive", false)) removeDirectory(path);
       closeFile(fd);
     } catch {
       // In use after all, or gone.

@@ -7,7 +7,10 @@
  * container's.
  */
 import { ERRNO, errnoName } from "../../ffi/errno.ts";
+import { SIGKILL } from "../../ffi/constants.ts";
 import { listDirectory } from "../../ffi/listing.ts";
+import { sendSignal } from "../../ffi/process.ts";
+import { KEEPER_NAME } from "../user_namespace.ts";
 import { randomBytes } from "../../ffi/random.ts";
 import { exists, makeDirectory, readLink, readTextIfAny } from "../../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
@@ -100,6 +103,18 @@ async function scopeHome(request: HomeRequest, bus: string): Promise<CgroupHome>
   enable(path, CONTROLLERS);
   refuseMissing(path, needed, unit);
   return { path, name: "container", unit };
+}
+
+/**
+ * Ends what would keep the scope alive behind us: the keeper of a user namespace, which is only a cache, when
+ * the one from before us had ended. Does nothing for a home that is no scope.
+ */
+export function leaveHome({ path, unit }: CgroupHome): void {
+  if (unit === undefined) return;
+  for (const pid of wordsOf(`${path}/${ENGINE}/cgroup.procs`).map(Number)) {
+    const name = readTextIfAny(`/proc/${pid}/comm`)?.trim();
+    if (name === KEEPER_NAME) sendSignal(pid, SIGKILL);
+  }
 }
 
 /** What is not there is a matter of who delegates, not of us. */
