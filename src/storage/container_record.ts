@@ -124,13 +124,18 @@ export function changeRecord(
 export function readRecord(directory: string): ContainerRecord | undefined {
   try {
     const value: unknown = JSON.parse(readText(`${directory}/container.json`));
-    return isRecord(value) ? value : undefined;
+    return isRecord(value) && belongsTo(directory, value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
 const OBJECTS = ["image", "options", "spec", "labels", "state"];
+
+/** Both become parts of paths: a record from elsewhere must not lead commands to files that are not the container's. */
+function belongsTo(directory: string, { id, name }: ContainerRecord): boolean {
+  return directory.endsWith(`/${id}`) && id !== "" && !name.includes("/") && !name.startsWith(".");
+}
 
 /** Enough to tell our own file from a torn or foreign one; it is not an input of others. */
 function isRecord(value: unknown): value is ContainerRecord {

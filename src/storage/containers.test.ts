@@ -257,3 +257,18 @@ test("timestamps of one moment sort in the order they were taken", () => {
   expect(times).toEqual([...times].sort());
   expect(times[0]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 });
+
+test("a record or a name that leads out of the store is none", () => {
+  const made = createContainer(store, { name: "web" });
+  for (const part of [{ id: "../../etc" }, { id: "0".repeat(64) }, { name: "../images.json" }]) {
+    writeRecord(made.directory, { ...recordOf(made, killedRun()), ...part });
+    expect(readRecord(made.directory)).toBeUndefined();
+    expect(messageFrom(() => findContainer(store, "web"))).toBe("No such container: web");
+  }
+  writeRecord(made.directory, recordOf(made, killedRun()));
+  expect(readRecord(made.directory)?.name).toBe("web");
+  rmSync(`${store}/names/web`);
+  symlinkSync(`../containers/${made.id}`, `${store}/names/web`);
+  expect(messageFrom(() => findContainer(store, "web"))).toBe("No such container: web");
+  made.lock.release();
+});

@@ -212,7 +212,11 @@ function findId(dataRoot: string, text: string): string | undefined {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(word)) return undefined;
   if (/^[a-f0-9]{64}$/.test(word)) return word;
   const named = ownerOf(dataRoot, word);
-  if (named !== undefined && readRecord(`${dataRoot}/containers/${named}`)) return named;
+  // A link that somebody else made could lead anywhere.
+  if (
+    named !== undefined && /^[a-f0-9]{64}$/.test(named) &&
+    readRecord(`${dataRoot}/containers/${named}`)
+  ) return named;
   if (!/^[a-f0-9]+$/.test(word)) return undefined;
   const ids = directoryNames(`${dataRoot}/containers`).filter((id) => id.startsWith(word));
   if (ids.length <= 1) return ids[0];
