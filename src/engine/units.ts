@@ -2,7 +2,9 @@ const SIZES = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 /** A number of bytes with decimal units and `digits` significant digits, as docker prints sizes: `7.33MB`. */
 export function humanSize(bytes: number, digits = 3): string {
-  let [size, unit] = [bytes, 0];
+  // No pattern takes them apart: in lists of thousands that takes longer than all the rest.
+  let size = bytes;
+  let unit = 0;
   while (size >= 1000 && unit < SIZES.length - 1) {
     size /= 1000;
     unit++;
