@@ -75,38 +75,36 @@ class FileLog implements ContainerLog {
     const time = wallClock();
     for (let at = 0; at < bytes.length; at += this.#piece) {
       const part = bytes.length <= this.#piece ? bytes : bytes.subarray(at, at + this.#piece);
-      if (this.#lost > 0) this.#confess(time);
-      const entries = this.#encoder.encode(kind, part, time);
-      for (const entry of entries) this.#append(entry);
+      for (const entry of this.#encoder.encode(kind, part, time)) this.#append(entry, time);
     }
   }
 
   end(): void {
     if (this.#encoder instanceof JsonEncoder) {
-      this.#append(this.#encoder.end(wallClock()));
+      this.#append(this.#encoder.end(wallClock()), wallClock());
     }
-    if (this.#lost > 0) this.#confess(wallClock());
   }
 
   close(): void {
     this.#files.close();
   }
 
-  #append(entry: Uint8Array): void {
+  #append(entry: Uint8Array, time: bigint): void {
     if (entry.length === 0) return;
-    // In their order: nothing is kept before it was said what is missing.
-    const errno = this.#lost > 0 ? this.#errno : this.#files.append(entry);
-    if (errno === 0) return;
-    this.#errno = errno;
-    this.#lost += entry.length;
+    // In their order, and in one piece: nothing is kept before it was said what is missing.
+    const whole = this.#lost > 0 ? Buffer.concat([...this.#confession(time), entry]) : entry;
+    const errno = this.#files.append(whole);
+    if (errno !== 0) this.#errno = errno;
+    this.#lost = errno === 0 ? 0 : this.#lost + entry.length;
   }
 
-  /** Says, as soon as there is room, what is not in the log. */
-  #confess(time: bigint): void {
-    const text = `\n[tsbox: ${this.#lost} bytes of the log are missing here: ` +
+  /** What is not in the log. By an encoder of its own: it goes on with nobody's line. */
+  #confession(time: bigint): Uint8Array[] {
+    const text = `[tsbox: ${this.#lost} bytes of the log are missing here: ` +
       `they could not be written (${errnoName(this.#errno)})]\n`;
-    const entries = this.#encoder.encode("stderr", new TextEncoder().encode(text), time);
-    // As long as the disk is full, this is all that is tried.
-    if (entries.every((entry) => this.#files.append(entry) === 0)) this.#lost = 0;
+    const encoder = this.#encoder instanceof JsonEncoder
+      ? new JsonEncoder(MAX_PIECE)
+      : new LocalEncoder();
+    return encoder.encode("stderr", new TextEncoder().encode(text), time);
   }
 }
