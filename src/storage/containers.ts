@@ -200,23 +200,31 @@ export function isAbandonedDirectory(path: string): boolean {
  * Throws TsboxError("not-found") or ("invalid-argument") in docker's words.
  */
 export function findContainer(dataRoot: string, text: string): StoredContainer {
-  const id = findId(dataRoot, text);
-  const found = id === undefined ? undefined : readContainer(`${dataRoot}/containers/${id}`);
+  const word = text.startsWith("/") ? text.slice(1) : text;
+  const read = (id: string | undefined) =>
+    id === undefined ? undefined : readContainer(`${dataRoot}/containers/${id}`);
+  const found = isFileName(word)
+    ? read(exactId(dataRoot, word)) ?? read(idThatBegins(dataRoot, word))
+    : undefined;
   if (found !== undefined) return found;
   throw new TsboxError("not-found", `No such container: ${text}`);
 }
 
-function findId(dataRoot: string, text: string): string | undefined {
-  const word = text.startsWith("/") ? text.slice(1) : text;
-  // A name of anything else would be a path.
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(word)) return undefined;
-  if (/^[a-f0-9]{64}$/.test(word)) return word;
+/** Anything else would be a path. Without a regular expression, each of which takes its time. */
+function isFileName(word: string): boolean {
+  return word !== "" && !word.startsWith(".") && !word.includes("/") && !word.includes("\0");
+}
+
+function exactId(dataRoot: string, word: string): string | undefined {
+  if (isId(word)) return word;
   const named = ownerOf(dataRoot, word);
   // A link that somebody else made could lead anywhere.
-  if (
-    named !== undefined && /^[a-f0-9]{64}$/.test(named) &&
-    readRecord(`${dataRoot}/containers/${named}`)
-  ) return named;
+  return named !== undefined && isId(named) ? named : undefined;
+}
+
+const isId = (word: string) => word.length === 64 && /^[a-f0-9]+$/.test(word);
+
+function idThatBegins(dataRoot: string, word: string): string | undefined {
   if (!/^[a-f0-9]+$/.test(word)) return undefined;
   const ids = directoryNames(`${dataRoot}/containers`).filter((id) => id.startsWith(word));
   if (ids.length <= 1) return ids[0];
