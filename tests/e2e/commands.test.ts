@@ -105,7 +105,10 @@ test("rm -f ends a running container, whose run answers 137", async () => {
   ]);
   expect(await ok("rm", "-f", "one")).toBe("one\n");
   expect(await child.exited).toBe(137);
-  expect([store("containers"), store("names"), store("tmp")]).toEqual([[], [], []]);
+  expect([store("containers"), store("names")]).toEqual([[], []]);
+  // What has left the store is deleted behind the end of a run, by its guard.
+  for (let i = 0; i < 100 && store("tmp").length > 0; i++) await Bun.sleep(50);
+  expect(store("tmp")).toEqual([]);
 }, 60_000);
 
 test("what a killed `run --rm` has left is gone after the next ps", async () => {
