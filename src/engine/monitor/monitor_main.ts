@@ -154,7 +154,8 @@ class Monitor {
     if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     this.#stopper.obeySignals();
     // Whoever keeps it for the containers to come must not keep this one's scope.
-    closeFile(userNamespace(options, this.#context, this.#host).fd);
+    const quiet = { ...this.#host, notice: () => {} };
+    closeFile(userNamespace(options, this.#context, quiet).fd);
     this.#group = await ControlGroup.open(container.id, options, this.#context);
     let { previous } = it;
     for (let pause: number | undefined;;) {
