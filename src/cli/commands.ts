@@ -144,6 +144,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/ps.ts").then((module) => module.command),
   },
   {
+    paths: ["commit", "container commit"],
+    summary: "Create a new image from a container's changes",
+    load: () => import("./commands/commit.ts").then((module) => module.command),
+  },
+  {
+    paths: ["port", "container port"],
+    summary: "List port mappings or a specific mapping for the container",
+    load: () => import("./commands/port.ts").then((module) => module.command),
+  },
+  {
     paths: ["events", "system events"],
     summary: "Get real time events from the store",
     load: () => import("./commands/events.ts").then((module) => module.command),

@@ -56,7 +56,9 @@ async function perform(job: WorkerJob, input: LineInput): Promise<unknown> {
     case "export": {
       const { exportTree } = await import("../storage/export_tree.ts");
       const { WORKER_FILE } = await import("../rootless/worker.ts");
-      return exportTree(job, WORKER_FILE);
+      if (!job.changes) return exportTree(job, WORKER_FILE);
+      const { ChangeArchiver } = await import("../storage/change_archiver.ts");
+      return exportTree(job, WORKER_FILE, ChangeArchiver);
     }
     case "fill": {
       const { fillVolumes } = await import("../storage/fill_volume.ts");

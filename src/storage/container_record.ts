@@ -1,6 +1,7 @@
 import { launchNotes } from "../container/annotations.ts";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
-import { readText, rename, writeText } from "../ffi/quick_files.ts";
+import { ERRNO } from "../ffi/errno.ts";
+import { exists, isErrno, readText, rename, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
 import type { Healthcheck } from "../oci/healthcheck.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
@@ -111,13 +112,19 @@ export function changeRecord(
   directory: string,
   change: (record: ContainerRecord) => ContainerRecord,
 ): ContainerRecord | undefined {
-  return withDirectoryLock(directory, () => {
-    const record = readRecord(directory);
-    if (record === undefined) return undefined;
-    const changed = change(record);
-    writeRecord(directory, changed);
-    return changed;
-  });
+  try {
+    return withDirectoryLock(directory, () => {
+      const record = readRecord(directory);
+      if (record === undefined) return undefined;
+      const changed = change(record);
+      writeRecord(directory, changed);
+      return changed;
+    });
+  } catch (thrown) {
+    // The container was deleted meanwhile.
+    if (isErrno(thrown, ERRNO.ENOENT) && !exists(directory)) return undefined;
+    throw thrown;
+  }
 }
 
 /** The record of the container in `directory`; undefined when there is none, or none that can be read. */

@@ -45,6 +45,8 @@ export interface ExportJob {
   layers: readonly string[];
   /** The topmost layer marks what it hides as fuse-overlayfs does. */
   fuse: boolean;
+  /** Only what the topmost layer changes of those below it, as a layer of an image: with whiteouts. */
+  changes?: boolean;
 }
 
 export interface ExportSummary {
@@ -65,9 +67,13 @@ const PIECE = 256 * 1024;
  * Writes the archive to `fd`. The top itself is no member, as with docker.
  * @throws SyscallError
  */
-export function exportTree({ layers, fuse }: ExportJob, fd: number): ExportSummary {
+export function exportTree(
+  { layers, fuse }: ExportJob,
+  fd: number,
+  Archiver: typeof TreeArchiver = TreeArchiver,
+): ExportSummary {
   const out = new ArchiveFile(fd);
-  const exporter = new TreeArchiver(out, { fuse });
+  const exporter = new Archiver(out, { fuse });
   const sources: Source[] = [];
   try {
     layers.forEach((path, layer) => {
@@ -100,14 +106,14 @@ export interface ArchiverOptions {
 export class TreeArchiver {
   readonly summary = { entries: 0, left: 0 };
   readonly #out: ArchiveFile;
-  readonly #options: ArchiverOptions;
+  protected readonly options: ArchiverOptions;
   readonly #buffer = new Uint8Array(PIECE);
   /** Files with several names: the first name, by layer and inode. */
   readonly #firstNames = new Map<string, ByteString>();
 
   constructor(out: ArchiveFile, options: ArchiverOptions) {
     this.#out = out;
-    this.#options = options;
+    this.options = options;
   }
 
   /** What has a name in an open directory, and what is in it. @param as what it is called in the archive */
@@ -121,16 +127,25 @@ export class TreeArchiver {
 
   /** Everything in the directories that are merged; `path` ends in a slash, or is empty. */
   directory(sources: readonly Source[], path: ByteString): void {
-    const names = mergedNames(sources, this.#options.fuse);
+    const names = this.names(sources, path);
     for (const name of [...names.keys()].sort()) {
       const having = names.get(name) ?? [];
       const [top] = having;
       const status = top && statusAt(top.fd, name);
-      if (top === undefined || status === undefined || isWhiteout(status)) continue;
-      if (isDirectory(status)) this.#subdirectory(having, name, `${path}${name}/`, status);
+      if (top === undefined || status === undefined) continue;
+      if (isWhiteout(status)) this.whiteout(path, name, status);
+      else if (isDirectory(status)) this.#subdirectory(having, name, `${path}${name}/`, status);
       else this.#leaf(top, name, `${path}${name}`, status);
     }
   }
+
+  /** What is in the directories, by name. */
+  protected names(sources: readonly Source[], _path: ByteString): Map<ByteString, Source[]> {
+    return mergedNames(sources, this.options.fuse);
+  }
+
+  /** What shows through has none. */
+  protected whiteout(_path: ByteString, _name: ByteString, _status: FileStatus): void {}
 
   #subdirectory(
     having: readonly Source[],
@@ -143,7 +158,7 @@ export class TreeArchiver {
       openMerged(having, name, sources);
       const [top] = sources;
       const xattrs = top === undefined ? [] : this.#attributes(top.fd);
-      this.#member({ kind: "directory", name: path, ...common(status), size: 0, xattrs });
+      this.member({ kind: "directory", name: path, ...common(status), size: 0, xattrs });
       this.directory(sources, path);
     } catch (error) {
       if (!isGone(error)) throw error;
@@ -159,11 +174,11 @@ export class TreeArchiver {
     const first = status.links > 1 ? this.#firstNames.get(key) : undefined;
     const type = status.mode & TYPE.MASK;
     if (first !== undefined) {
-      this.#member({ kind: "hardlink", name: path, link: first, ...common(status), size: 0 });
+      this.member({ kind: "hardlink", name: path, link: first, ...common(status), size: 0 });
     } else if (type === TYPE.REGULAR) this.#file(top, name, path);
     else if (type === TYPE.LINK) this.#link(top, name, path, status);
     else if (type === TYPE.FIFO) {
-      this.#member({ kind: "fifo", name: path, ...common(status), size: 0 });
+      this.member({ kind: "fifo", name: path, ...common(status), size: 0 });
     } else {
       this.summary.left++;
       return;
@@ -174,7 +189,7 @@ export class TreeArchiver {
   #link(top: Source, name: ByteString, path: ByteString, status: FileStatus): void {
     const link = readLinkAt(top.fd, name);
     if (link === undefined) return;
-    this.#member({ kind: "symlink", name: path, link, ...common(status), size: 0 });
+    this.member({ kind: "symlink", name: path, link, ...common(status), size: 0 });
   }
 
   #file(top: Source, name: ByteString, path: ByteString): void {
@@ -196,7 +211,7 @@ export class TreeArchiver {
         xattrs,
         ...(sparse && { sparse }),
       };
-      this.#member(member);
+      this.member(member);
       for (const region of sparse ?? [{ offset: 0, length: size }]) this.#data(fd, region);
       this.#out.write(paddingAfter(storedSize(member)));
     } finally {
@@ -214,15 +229,15 @@ export class TreeArchiver {
     }
   }
 
-  #member(member: NewMember): void {
+  protected member(member: NewMember): void {
     this.summary.entries++;
     const { seconds } = member.mtime;
-    const mtime = this.#options.wholeSeconds ? { seconds, nanoseconds: 0 } : member.mtime;
+    const mtime = this.options.wholeSeconds ? { seconds, nanoseconds: 0 } : member.mtime;
     this.#out.write(memberHeader({ ...member, mtime }));
   }
 
   #attributes(fd: number): ExtendedAttribute[] {
-    const { wanted = () => true } = this.#options;
+    const { wanted = () => true } = this.options;
     return attributesOf(fd, wanted);
   }
 }
