@@ -33,6 +33,8 @@ export interface CommitOptions {
   changes: readonly string[];
   message: string;
   author: string;
+  /** The container stands still meanwhile, where its control group can be frozen. */
+  pause: boolean;
   signal: AbortSignal;
 }
 
@@ -70,7 +72,7 @@ export async function commitContainer(
 async function commit(
   context: EngineContext,
   container: StoredContainer,
-  { self, signal }: CommitOptions,
+  { self, signal, pause }: CommitOptions,
   imageOf: (layer: NewLayer) => ReturnType<typeof committedImage>,
 ): Promise<string> {
   const { dataRoot } = context;
@@ -82,7 +84,9 @@ async function commit(
   let made: string[] = [];
   try {
     makeDirectory(place.path, 0o700);
-    const layer = await writeLayer(context, container, `${place.path}/layer`, self, signal);
+    const resume = pause ? await paused(context, container) : () => {};
+    const layer = await writeLayer(context, container, `${place.path}/layer`, self, signal)
+      .finally(resume);
     const image = imageOf(layer);
     made = missingLayers(dataRoot, [image]);
     await adoptImages([image], adoption);
@@ -97,6 +101,21 @@ async function commit(
     lock.release();
     await sweepStore(dataRoot, adoption.userns, self);
   }
+}
+
+/** Pauses a container that runs and can be paused; returns what lets it go on. */
+async function paused(context: EngineContext, { record }: StoredContainer): Promise<() => void> {
+  const { state, id } = record;
+  if (state.status !== "running" || state.paused || state.cgroup === undefined) return () => {};
+  const { pauseContainer, unpauseContainer } = await import("./pause.ts");
+  await pauseContainer(context, id);
+  return () => {
+    try {
+      unpauseContainer(context, id);
+    } catch {
+      // It has ended meanwhile, or somebody else has let it go on.
+    }
+  };
 }
 
 /** What is read, and whether it lies on the image's layers. */

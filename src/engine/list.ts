@@ -126,13 +126,7 @@ export async function withSizes(
   self: SelfCommand,
   containers: readonly ContainerSummary[],
 ): Promise<ContainerSummary[]> {
-  const { containerSizes } = await import("./container_sizes.ts");
-  const { dataRoot } = context;
-  const directories = containers.map(({ Id }) => `${dataRoot}/containers/${Id}`);
-  const sizes = await containerSizes(context, self, directories);
-  const images = new Map(listEntries(dataRoot).map(({ id, size }) => [id, size]));
-  return containers.map((container, i) => {
-    const SizeRw = sizes[i] ?? 0;
-    return { ...container, SizeRw, SizeRootFs: SizeRw + (images.get(container.ImageID) ?? 0) };
-  });
+  const { containerTotals } = await import("./container_sizes.ts");
+  const totals = await containerTotals(context, self, containers.map(({ Id }) => Id));
+  return containers.map((container) => ({ ...container, ...totals.get(container.Id) }));
 }

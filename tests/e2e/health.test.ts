@@ -168,6 +168,7 @@ test("ps -s shows what was written", async () => {
     text = await ok("ps", "--format", "{{.Size}}");
     await Bun.sleep(20);
   }
+  expect(await ok("inspect", "-s", "-f", "{{.SizeRw}}", "size")).toBe("2000\n");
   expect((await ok("ps", "-s")).split("\n")[0]).toMatch(/ NAMES +SIZE$/);
   await ok("rm", "-f", "size");
 });

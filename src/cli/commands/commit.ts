@@ -22,8 +22,7 @@ export const command: Command = {
       {
         name: "pause",
         short: "p",
-        help: "Pause container during commit (default true)",
-        unsupported: true,
+        help: "Pause container during commit, where it can be paused (default true)",
       },
     ],
   },
@@ -36,6 +35,7 @@ export const command: Command = {
         changes: flags.all("change"),
         message: flags.last("message") ?? "",
         author: flags.last("author") ?? "",
+        pause: flags.on("pause", true),
       })
     );
     io.out(`${id}\n`);

@@ -1,4 +1,7 @@
 import { TsboxError } from "../../errors.ts";
+import type { EngineContext } from "../../engine/context.ts";
+import { containerTotals } from "../../engine/container_sizes.ts";
+import { findContainer } from "../../storage/containers.ts";
 import { inspectObject, type ObjectType } from "../../engine/inspect.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
@@ -16,7 +19,11 @@ export const FORMAT = {
   help: 'Format output: "json" or a Go template',
 };
 
-const SIZE = { name: "size", short: "s", help: "", unsupported: true } as const;
+const SIZE = {
+  name: "size",
+  short: "s",
+  help: "Display total file sizes of containers",
+} as const;
 
 /** `tsbox inspect`. */
 export const command: Command = inspector({
@@ -63,13 +70,34 @@ export const container: Command = inspector({
 function inspector(grammar: CommandGrammar, type: ObjectType): Command {
   return {
     grammar,
-    run: (line, io, context) => {
-      const wanted = type ?? typeFlag(line.flags.last("type"));
-      const look = (name: string) =>
-        inspectObject(context, name, wanted, line.flags.last("platform"));
-      return Promise.resolve(inspectEach(line, io, look));
+    run: async (line, io, context) => {
+      const { flags } = line;
+      const wanted = type ?? typeFlag(flags.last("type"));
+      const sizes = flags.on("size") ? await sizesOf(line, io, context) : new Map();
+      return inspectEach(line, io, (name) => {
+        const found = inspectObject(context, name, wanted, flags.last("platform"));
+        const size = "Id" in found ? sizes.get(found.Id) : undefined;
+        return size === undefined ? found : { ...found, ...size };
+      });
     },
   };
+}
+
+/** `SizeRw` and `SizeRootFs` of the containers that the words mean, by id. */
+async function sizesOf(
+  { args }: ParsedLine,
+  io: CliIo,
+  context: EngineContext,
+): Promise<Map<string, { SizeRw: number; SizeRootFs: number }>> {
+  const ids = args.flatMap((name) => {
+    try {
+      return findContainer(context.dataRoot, name).record.id;
+    } catch {
+      // It may be an image, or is complained about later.
+      return [];
+    }
+  });
+  return await containerTotals(context, io.self, ids);
 }
 
 /** Every object that is there is shown, what is not is complained about at the end. */
