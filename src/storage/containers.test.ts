@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { killedRun, recordOf } from "../../tests/support/container_records.ts";
 import { currentBoot, processStart, tryLock } from "./container_lock.ts";
 import { randomName } from "./container_name.ts";
-import { readRecord, timestamp, writeRecord } from "./container_record.ts";
+import { changeRecord, readRecord, timestamp, writeRecord } from "./container_record.ts";
 import {
   createContainer,
   deleteContainer,
@@ -271,4 +271,16 @@ test("a record or a name that leads out of the store is none", () => {
   symlinkSync(`../containers/${made.id}`, `${store}/names/web`);
   expect(messageFrom(() => findContainer(store, "web"))).toBe("No such container: web");
   made.lock.release();
+});
+
+test("changing the record of a container that is deleted meanwhile changes nothing", () => {
+  const made = createContainer(store, { name: "web" });
+  writeRecord(made.directory, recordOf(made, killedRun()));
+  const changed = changeRecord(made.directory, (record) => {
+    deleteContainer(store, made);
+    return record;
+  });
+  expect(changed).toBeUndefined();
+  expect(changeRecord(made.directory, (record) => record)).toBeUndefined();
+  expect(readdirSync(`${store}/containers`)).toEqual([]);
 });
