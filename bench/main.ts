@@ -2,13 +2,12 @@
  * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
  * prepares the surroundings: the packages, a cgroup that podman and crun accept.
  *
- * Usage: main.ts [run|exec|background|version|pull|push|load|rmi|memory ...]   only these parts
+ * Usage: main.ts [run|exec|version|pull|push|load|rmi|memory ...]   only these parts
  */
 import { tmpdir } from "node:os";
 import { TSBOX } from "../tests/support/cli.ts";
 import { type PushedImage, pushImage } from "../tests/support/images.ts";
 import { type RegistryProcess, startRegistry } from "../tests/support/registry_process.ts";
-import { benchmarkBackground } from "./background_benchmark.ts";
 import { makeBundles } from "./bundles.ts";
 import { pushHugeImage } from "./huge_image.ts";
 import { benchmarkExec } from "./exec_benchmark.ts";
@@ -30,7 +29,6 @@ const PARTS = [
   "version",
   "run",
   "exec",
-  "background",
   "images",
   "pull",
   "push",
@@ -44,7 +42,9 @@ async function run(
   place: Place,
   registry: RegistryProcess,
 ): Promise<Pick<Results, "run" | "stages">> {
-  const reference = await busybox(place, registry);
+  const { reference } = await pushImage(registry, "busybox");
+  ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
+  ok(place, [TSBOX, "pull", "-q", reference]);
   const bundles = makeBundles(place, reference);
   return {
     run: await benchmarkRun(place, TSBOX, reference, bundles),
@@ -52,12 +52,11 @@ async function run(
   };
 }
 
-/** The image is in the stores of tsbox and podman. */
-async function busybox(place: Place, registry: RegistryProcess): Promise<string> {
+async function exec(place: Place, registry: RegistryProcess): Promise<Results["exec"]> {
   const { reference } = await pushImage(registry, "busybox");
   ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
   ok(place, [TSBOX, "pull", "-q", reference]);
-  return reference;
+  return await benchmarkExec(place, TSBOX, reference);
 }
 
 async function pull(
@@ -101,10 +100,7 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
       version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
       ...(wanted("run") ? await run(tmpfs, registry) : { run: [], stages: [] }),
-      exec: wanted("exec") ? await benchmarkExec(tmpfs, TSBOX, await busybox(tmpfs, registry)) : [],
-      background: wanted("background")
-        ? await benchmarkBackground(tmpfs, TSBOX, await busybox(tmpfs, registry))
-        : [],
+      exec: wanted("exec") ? await exec(tmpfs, registry) : [],
       images: wanted("images") ? await benchmarkImages(TSBOX, tmpfs.path) : [],
       pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
       push: images && wanted("push") ? await push(tmpfs, images) : [],

@@ -160,8 +160,8 @@ describe("--rootfs", () => {
 });
 
 describe("flags that tsbox does not have", () => {
-  const SOME = "attach cgroupns cpus device-cgroup-rule gpus ip isolation link " +
-    "log-driver mac-address memory network-alias oom-score-adj pids-limit privileged " +
+  const SOME = "annotation attach device-cgroup-rule gpus ip isolation link mac-address " +
+    "memory-swappiness network-alias oom-kill-disable privileged publish-all " +
     "runtime storage-opt uts volume-driver";
 
   test("are refused by name", async () => {
@@ -173,7 +173,7 @@ describe("flags that tsbox does not have", () => {
   });
 
   test("the short ones too, and those that nobody has", async () => {
-    for (const flag of ["-P", "-m"]) {
+    for (const flag of ["-P", "-a"]) {
       const { stderr, status } = await run(flag, "1", box.image, "true");
       expect(stderr).toContain("not supported");
       expect(status).toBe(125);
