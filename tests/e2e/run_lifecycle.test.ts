@@ -161,8 +161,8 @@ describe("--rootfs", () => {
 
 describe("flags that tsbox does not have", () => {
   const SOME = "annotation attach device-cgroup-rule gpus ip isolation link mac-address " +
-    "memory-swappiness network-alias oom-kill-disable privileged publish-all " +
-    "runtime storage-opt uts volume-driver";
+    "memory-swappiness network-alias oom-kill-disable privileged publish-all runtime " +
+    "storage-opt uts volume-driver";
 
   test("are refused by name", async () => {
     for (const name of SOME.split(" ")) {
