@@ -10,8 +10,16 @@ import type { SelfCommand } from "./worker.ts";
 /** Above all descriptors that we have in practice, while they are put in their places. */
 const PARKED = 1000;
 
-/** Bun looks at its heap every second, else: a process that waits for days shall not wake up for that. */
-const QUIET = { BUN_GC_TIMER_DISABLE: "1" };
+/**
+ * A process that waits for days shall neither wake up nor be large: Bun looks at its heap every second, else, and
+ * helpers of the collector and optimized code cost a fifth of its memory (5.3 MB written, 4.2 with these).
+ */
+const QUIET = {
+  BUN_GC_TIMER_DISABLE: "1",
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+  BUN_JSC_forceMiniVMMode: "1",
+};
 
 /**
  * Starts the executable in another role, in a session of its own, with nothing on its standard descriptors and the

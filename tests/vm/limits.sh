@@ -115,7 +115,7 @@ check "pause stops a counter, and unpause lets it go on"
 paused() {
   local before
   tsbox run -d --name count -v "$HOME/counter:/out" $BOX \
-    sh -c 'i=0; while :; do i=$((i+1)); echo $i >/out/n; done' >/dev/null &&
+    sh -c 'i=0; while :; do i=$((i+1)); echo $i >/out/t; mv /out/t /out/n; done' >/dev/null &&
     eventually 20 grep -q . "$HOME/counter/n" && tsbox pause count >/dev/null || return 1
   before=$(cat "$HOME/counter/n")
   sleep 3
