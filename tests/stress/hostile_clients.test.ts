@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { connect, type Socket } from "node:net";
 import { type BusyboxContainers, busyboxContainers, until } from "../support/busybox_containers.ts";
 import { type CliResult, tsbox, tsboxOk } from "../support/cli.ts";
-import { family } from "./process_family.ts";
+import { family } from "../support/process_family.ts";
 
 const NAME = "target";
 

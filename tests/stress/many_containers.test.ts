@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { type BusyboxContainers, busyboxContainers, until } from "../support/busybox_containers.ts";
 import { tsboxOk } from "../support/cli.ts";
-import { family } from "./process_family.ts";
+import { family } from "../support/process_family.ts";
 
 const AT_ONCE = 100;
 const RUNNING = Number(process.env["TSBOX_STRESS_RUNNING"] ?? 500);

@@ -6,14 +6,10 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import {
-  type BusyboxContainers,
-  busyboxContainers,
-  processesWith,
-} from "../support/busybox_containers.ts";
+import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
 import { type CliResult, TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 import { randomFrom } from "./kill_store.ts";
-import { family, type FamilyMember, isSameLife, killAll } from "./process_family.ts";
+import { family, type FamilyMember, isSameLife, killAll } from "../support/process_family.ts";
 
 const POINTS = Number(process.env["TSBOX_STRESS_POINTS"] ?? 256);
 const SEED = Number(process.env["TSBOX_STRESS_SEED"] ?? Date.now() % 1_000_000_007);
@@ -73,9 +69,9 @@ const VICTIMS: Record<string, (member: FamilyMember, all: readonly FamilyMember[
 /** What is wrong with what `ps` says; empty when it is the truth. */
 async function untruth(): Promise<string> {
   const states = (await ok("ps", "-a", "--format", "{{.State}}")).trim();
-  const members = family(box.home.path);
+  const members = family(box.home.path, { mark });
   const [alive, monitored] = [
-    processesWith(mark).length > 0,
+    members.some(({ words }) => words.includes(mark)),
     members.some(({ role }) => role === "monitor"),
   ];
   if (states === "restarting") return monitored ? "" : "restarting without a monitor";
@@ -100,7 +96,7 @@ async function removed(): Promise<string> {
     const { status, stderr } = await run("rm", "-f", id);
     if (status !== 0 && !stderr.includes("No such container")) throw new Error(stderr);
   }
-  const left = family(box.home.path);
+  const left = family(box.home.path, { mark });
   return left.map(({ pid, words }) => `${pid} ${words.join(" ")}`).join("; ");
 }
 
@@ -109,7 +105,6 @@ function litter(before: readonly FamilyMember[]): string[] {
   const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return [
     ...box.leftovers(),
-    ...processesWith(mark).map((pid) => `process ${pid}`),
     ...before.filter(isSameLife).map(({ pid, words }) => `process ${pid} ${words[0]}`),
     ...mounts.filter((line) => line.includes(box.home.path)),
     // What the first commands found out about the host stays.
@@ -141,6 +136,7 @@ interface Point {
 /** Says how many processes were hit. */
 async function kill({ operation, victim, delay }: Point): Promise<number> {
   if (operation.before !== undefined) await ok(...operation.before());
+  const known = family(box.home.path, { mark });
   const command = Bun.spawn([TSBOX, ...operation.words()], {
     cwd: box.home.path,
     env: box.home.env,
@@ -149,7 +145,8 @@ async function kill({ operation, victim, delay }: Point): Promise<number> {
     stderr: "pipe",
   });
   await Bun.sleep(delay);
-  const members = family(box.home.path);
+  // The numbers begin anew now and then: such a point hits nobody.
+  const members = family(box.home.path, { mark, after: command.pid - 1, known });
   const victims = members.filter((member) => VICTIMS[victim]?.(member, members));
   killAll(victims);
   await settled(untruth);
@@ -187,5 +184,5 @@ test("SIGKILL at any point leaves the truth and nothing else", async () => {
     }
   }
   process.stderr.write(`seed ${SEED}: ${POINTS} points, ${hits} hit somebody\n`);
-  expect(hits).toBeGreaterThan(POINTS / 2);
-}, 300_000);
+  expect(hits).toBeGreaterThan(POINTS / 4);
+}, 600_000);

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type CliOptions, type CliResult, type Home, makeHome, tsbox, tsboxOk } from "./cli.ts";
 import { type ImageOptions, pushImage } from "./images.ts";
+import { family, killAll } from "./process_family.ts";
 import { type RegistryProcess, startRegistry } from "./registry_process.ts";
 
 /** What a test file of `run` works with. */
@@ -53,6 +54,8 @@ export async function busyboxContainers(image: ImageOptions = {}): Promise<Busyb
       ...["containers", "names"].flatMap((folder) => namesIn(`${home.dataRoot}/${folder}`)),
     ],
     stop: async () => {
+      // What a test that failed has left would run for ever, and slow down all that come after.
+      killAll(family(home.path));
       home.remove();
       await registry.stop();
     },

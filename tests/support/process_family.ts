@@ -1,6 +1,6 @@
 /** The processes that belong to the containers of one home: monitors, commands, what they have started. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { TSBOX } from "../support/cli.ts";
+import { TSBOX } from "./cli.ts";
 
 /** A live process, as /proc shows it. */
 export interface FamilyMember {
@@ -13,13 +13,29 @@ export interface FamilyMember {
   role: "command" | "monitor" | "worker" | "keeper" | "other";
 }
 
+/** What is known before looking; a look at every process of a busy machine takes longer than a command. */
+export interface FamilyHints {
+  /** In the command lines of a container's processes, which stay when all others are killed. */
+  mark?: string;
+  /** Only processes with larger numbers are looked at. */
+  after?: number;
+  /** Members from before. */
+  known?: readonly FamilyMember[];
+}
+
 /** Everything that belongs to a home, the keeper of its user namespace left out. */
-export function family(home: string): FamilyMember[] {
-  const all = readdirSync("/proc").map(Number).filter((pid) => pid > 0 && pid !== process.pid)
+export function family(home: string, hints: FamilyHints = {}): FamilyMember[] {
+  const { mark, after = 0, known: before = [] } = hints;
+  const all = readdirSync("/proc").map(Number).filter((pid) => pid > after && pid !== process.pid)
     .map(look).filter((found) => found !== undefined);
-  const members = all.filter(({ pid, role }) => role !== "other" && belongs(pid, home));
-  for (let before = -1; before !== members.length;) {
-    before = members.length;
+  const members = before.filter(isSameLife);
+  members.push(
+    ...all.filter(({ pid, role, words }) =>
+      mark !== undefined && words.includes(mark) || role !== "other" && belongs(pid, home)
+    ),
+  );
+  for (let size = -1; size !== members.length;) {
+    size = members.length;
     const known = new Set(members.map(({ pid }) => pid));
     members.push(...all.filter(({ pid, parent }) => known.has(parent) && !known.has(pid)));
   }
