@@ -1,19 +1,15 @@
 /** `commit`: what a container has changed becomes a layer of a new image. */
-import { closeSync, createReadStream, fsyncSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, createReadStream, fsyncSync, openSync, statSync } from "node:fs";
 import { applyChanges } from "../build/changes.ts";
 import { parseSignal } from "../container/signals.ts";
 import { TsboxError } from "../errors.ts";
-import { makeDirectory } from "../ffi/quick_files.ts";
 import { DigestHasher } from "../oci/digest.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
 import { findContainer, type StoredContainer } from "../storage/containers.ts";
 import { logEvents } from "../storage/event_log.ts";
 import type { ExportJob } from "../storage/export_tree.ts";
-import { openStore } from "../storage/layout.ts";
-import { lockFileSoon } from "../storage/lock.ts";
-import { temporaryPlace } from "../storage/temporary.ts";
-import { adoptImages, discardLayers, missingLayers } from "./archive/adopt.ts";
+import { withAdoption } from "./archive/adoption.ts";
 import type { SpooledFile } from "./archive/spool.ts";
 import { committedImage, containerConfig, type NewLayer, parentOf } from "./commit/image.ts";
 import { containerLayers } from "./container_layers.ts";
@@ -21,8 +17,6 @@ import type { EngineContext } from "./context.ts";
 import { containerEvent } from "./events/container_event.ts";
 import { newName } from "./image_names.ts";
 import { ownNamespace } from "./own_namespace.ts";
-import { unpackLimits } from "./pull/limits.ts";
-import { sweepStore } from "./sweep.ts";
 import { startFileJob } from "./worker.ts";
 
 export interface CommitOptions {
@@ -72,35 +66,18 @@ export async function commitContainer(
 async function commit(
   context: EngineContext,
   container: StoredContainer,
-  { self, signal, pause }: CommitOptions,
+  options: CommitOptions,
   imageOf: (layer: NewLayer) => ReturnType<typeof committedImage>,
 ): Promise<string> {
-  const { dataRoot } = context;
-  const limits = unpackLimits(context);
-  const adoption = { dataRoot, userns: ownNamespace(context), self, limits, signal, onLayer() {} };
-  // What is unpacked but not in the index yet must not be taken for unneeded.
-  const lock = await lockFileSoon(openStore(dataRoot).layersLock, "shared", { signal });
-  const place = temporaryPlace(dataRoot, "commit");
-  let made: string[] = [];
-  try {
-    makeDirectory(place.path, 0o700);
+  const { self, signal, pause } = options;
+  return await withAdoption(context, "commit", options, async ({ folder, adopt }) => {
     const resume = pause ? await paused(context, container) : () => {};
-    const layer = await writeLayer(context, container, `${place.path}/layer`, self, signal)
+    const layer = await writeLayer(context, container, `${folder}/layer`, self, signal)
       .finally(resume);
     const image = imageOf(layer);
-    made = missingLayers(dataRoot, [image]);
-    await adoptImages([image], adoption);
+    await adopt([image]);
     return image.manifest.config.digest;
-  } catch (error) {
-    lock.release();
-    await discardLayers(made, adoption);
-    throw error;
-  } finally {
-    rmSync(place.path, { recursive: true, force: true });
-    place.release();
-    lock.release();
-    await sweepStore(dataRoot, adoption.userns, self);
-  }
+  });
 }
 
 /** Pauses a container that runs and can be paused; returns what lets it go on. */

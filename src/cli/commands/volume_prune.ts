@@ -4,9 +4,8 @@ import { pruneVolumes, VOLUME_PRUNE_FILTERS } from "../../engine/volumes.ts";
 import { sweepContainers } from "../../engine/sweep_containers.ts";
 import { TsboxError } from "../../errors.ts";
 import type { Command } from "../command.ts";
-import { ask } from "../prompt.ts";
+import { confirm } from "../confirm.ts";
 
-const QUESTION = "\nAre you sure you want to continue? [y/N] ";
 const warning = (which: string) =>
   `WARNING! This will remove ${which} local volumes not used by at least one container.`;
 
@@ -34,10 +33,7 @@ export const command: Command = {
       );
     }
     const which = all ? "all" : "anonymous";
-    if (!flags.on("force")) {
-      const answer = await ask(io, warning(which) + QUESTION);
-      if (answer.toLowerCase() !== "y") return 0;
-    }
+    if (!flags.on("force") && !await confirm(io, warning(which))) return 0;
     // Containers of the dead must not keep their volumes in use.
     await sweepContainers(context, io.self);
     const wanted = all ? new Map([...filters, ["all", ["true"]]]) : filters;

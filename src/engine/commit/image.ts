@@ -1,14 +1,14 @@
 /** The documents of an image that is made of a container. */
 import type { ContainerConfig } from "../../build/container_config.ts";
 import { TsboxError } from "../../errors.ts";
-import { digestOf, isDigest } from "../../oci/digest.ts";
-import { parseManifest } from "../../oci/manifest.ts";
+import { isDigest } from "../../oci/digest.ts";
 import { hostPlatform } from "../../oci/platform.ts";
 import { type ContainerRecord, timestamp } from "../../storage/container_record.ts";
 import { findImage, listImages, type StoredImage } from "../../storage/image_index.ts";
-import { type LoadableImage, loadableImage } from "../archive/loadable_image.ts";
+import type { LoadableImage } from "../archive/loadable_image.ts";
+import { ownImage } from "../archive/own_image.ts";
 import type { SpooledFile } from "../archive/spool.ts";
-import { makeManifest, readDocument, storedContents } from "../archive/stored_contents.ts";
+import { readDocument, storedContents } from "../archive/stored_contents.ts";
 import { keySet } from "../inspect_image.ts";
 
 /** What the container has brought. */
@@ -110,7 +110,7 @@ export function committedImage(
     ...(file === undefined && { empty_layer: true }),
   };
   const { OnBuild, ArgsEscaped } = document.config ?? {};
-  const configBytes = new TextEncoder().encode(JSON.stringify({
+  const made = {
     ...(parent === undefined ? hostPlatform() : document),
     created,
     ...(author && { author }),
@@ -124,32 +124,8 @@ export function committedImage(
       diff_ids: [...document.rootfs?.diff_ids ?? [], ...(file ? [file.digest] : [])],
     },
     history: [...document.history ?? [], entry],
-  }));
-  const manifestDocument = makeManifest({
-    mediaType: "application/vnd.oci.image.config.v1+json",
-    digest: digestOf(configBytes),
-    size: configBytes.length,
-  }, [
-    ...below?.layers ?? [],
-    ...(file
-      ? [{
-        mediaType: "application/vnd.oci.image.layer.v1.tar",
-        digest: file.digest,
-        size: file.size,
-      }]
-      : []),
-  ]);
-  const manifest = parseManifest(manifestDocument.bytes, manifestDocument.descriptor.mediaType);
-  if (manifest.kind !== "manifest") throw new Error("an own manifest became an index");
-  const files = new Map(file ? [[file.digest, file]] : []);
-  return loadableImage({
-    names,
-    manifest,
-    manifestDocument,
-    configBytes,
-    files,
-    wanted: undefined,
-  });
+  };
+  return ownImage({ document: made, names, layers: below?.layers ?? [], file });
 }
 
 /** Checked when the image came into the store, and its digest now. */
