@@ -1,5 +1,5 @@
 /** `attach`: to a container that runs. */
-import { findContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { logEvents } from "../storage/event_log.ts";
 import { TsboxError } from "../errors.ts";
 import { announce, type AttachEnd, type AttachOptions, serveUser } from "./attach_client.ts";

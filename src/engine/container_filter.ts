@@ -1,7 +1,8 @@
 /** Which containers `ps --filter` shows: docker's rules. */
 import { TsboxError } from "../errors.ts";
 import type { ContainerRecord } from "../storage/container_record.ts";
-import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { type StoredContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { findImageIn, type ImageEntry, wholeImage } from "../storage/image_index.ts";
 import { portSummaries } from "./container_ports.ts";
 import { statusWord } from "./status_word.ts";

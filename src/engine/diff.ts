@@ -2,7 +2,8 @@
 import { TsboxError } from "../errors.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
-import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { type StoredContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import type { DiffJob } from "../storage/tree_changes.ts";
 import { containerLayers, imageLayers } from "./container_layers.ts";
 import type { EngineContext } from "./context.ts";

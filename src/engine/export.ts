@@ -2,7 +2,8 @@
 import { TsboxError } from "../errors.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
-import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { type StoredContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import type { ExportJob } from "../storage/export_tree.ts";
 import type { ArchiveOutput } from "./archive/output.ts";
 import { containerLayers } from "./container_layers.ts";

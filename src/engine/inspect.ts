@@ -1,6 +1,6 @@
 /** `inspect`: one object of the store in full, by any of its names. */
 import { TsboxError } from "../errors.ts";
-import { findContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { listEntries, wholeImage } from "../storage/image_index.ts";
 import type { EngineContext } from "./context.ts";
 import { imageForPlatform } from "./image_platform.ts";

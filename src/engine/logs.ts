@@ -1,7 +1,8 @@
 /** `logs`: what a container has written, and what it goes on to write. */
 import { DEFAULT_LOG } from "../container/log_options.ts";
 import { exists } from "../ffi/quick_files.ts";
-import { findContainer, type StoredContainer } from "../storage/containers.ts";
+import { type StoredContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { logDirectory } from "../storage/log/log_files.ts";
 import type { LogFormat } from "../storage/log/piece.ts";
 import { readLog } from "../storage/log/read_log.ts";

@@ -3,8 +3,14 @@ import { existsSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { type ContainerLock, tryLock } from "../storage/container_lock.ts";
-import { readRecord } from "../storage/container_record.ts";
-import { deleteContainer, findContainer, type StoredContainer } from "../storage/containers.ts";
+import {
+  type ContainerRecord,
+  type ContainerState,
+  readRecord,
+} from "../storage/container_record.ts";
+import { deleteContainer, type StoredContainer } from "../storage/containers.ts";
+import { damagedContainer, findContainer } from "../storage/find_container.ts";
+import { nameOf } from "../storage/container_name.ts";
 import { killHolder } from "../storage/lock_holder.ts";
 import { detachAnonymousVolumes } from "../storage/volume_references.ts";
 import { logEvents } from "../storage/event_log.ts";
@@ -28,7 +34,7 @@ export async function removeContainer(
   text: string,
   { force, volumes }: { force: boolean; volumes: boolean },
 ): Promise<void> {
-  const found = findContainer(context.dataRoot, text);
+  const found = removable(context.dataRoot, text);
   const { record: { id, name }, directory } = found;
   const lock = await takeLock(found, force);
   // A container of `run --rm` is deleted by its own run process.
@@ -39,16 +45,34 @@ export async function removeContainer(
   await discardTrees(rest === undefined ? trees : [...trees, rest], context, self);
 }
 
+type Removable = Pick<StoredContainer, "directory" | "owned"> & {
+  record: Pick<ContainerRecord, "id" | "name" | "image" | "labels"> & { state?: ContainerState };
+};
+
+/** Also one whose record cannot be read: how else should the user be rid of it? */
+function removable(dataRoot: string, text: string): Removable {
+  try {
+    return findContainer(dataRoot, text);
+  } catch (thrown) {
+    const id = damagedContainer(dataRoot, text);
+    if (id === undefined) throw thrown;
+    const unknown = { image: { reference: "", id: "" }, labels: {} };
+    const record = { id, name: nameOf(dataRoot, id), ...unknown };
+    return { directory: `${dataRoot}/containers/${id}`, owned: false, record };
+  }
+}
+
 /** The lock of a container that has ended; undefined when it is gone. */
 async function takeLock(
-  found: StoredContainer,
+  found: Removable,
   force: boolean,
 ): Promise<ContainerLock | undefined> {
   const { directory, record: { name, state } } = found;
-  if (state.status === "running" && !force) throw isRunning(name);
+  if (state?.status === "running" && !force) throw isRunning(name);
   if (found.owned && !force) {
     throw cannotRemove(name, "container is being started", "try again, or force remove");
   }
+  if (state === undefined && !force) return freeLock(found);
   let asked: string | undefined;
   const begin = Date.now();
   for (let waited = 0; waited < 2 * GRACE; waited = Date.now() - begin) {
@@ -70,6 +94,17 @@ async function takeLock(
     await Bun.sleep(POLL);
   }
   throw cannotRemove(name, "its run process does not end", "end it, then try again");
+}
+
+/** What a newer tsbox is running must not be taken for dead. */
+function freeLock({ directory, record: { id, name } }: Removable): ContainerLock {
+  const lock = tryLock(directory, "exclusive");
+  if (lock !== undefined) return lock;
+  throw cannotRemove(
+    name || id,
+    "its record cannot be read, and something has it locked",
+    "force remove",
+  );
 }
 
 function isRunning(name: string): TsboxError {

@@ -1,7 +1,7 @@
 /** `rename`. */
 import { releaseName, reserveName } from "../storage/container_name.ts";
 import { changeRecord } from "../storage/container_record.ts";
-import { findContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { logEvents } from "../storage/event_log.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";

@@ -2,7 +2,8 @@
 import { exists, readTextIfAny } from "../ffi/quick_files.ts";
 import { processStart } from "../storage/container_lock.ts";
 import type { ContainerRecord } from "../storage/container_record.ts";
-import { findContainer, scanContainers } from "../storage/containers.ts";
+import { scanContainers } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import type { EngineContext } from "./context.ts";
 
 /** What a container used until now. A part that nobody counts is undefined. */

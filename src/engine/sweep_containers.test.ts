@@ -1,10 +1,17 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { exitedState, killedRun, storeContainer } from "../../tests/support/container_records.ts";
+import {
+  exitedState,
+  killedRun,
+  recordOf,
+  storeContainer,
+} from "../../tests/support/container_records.ts";
 import { SELF } from "../../tests/support/worker.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { openStore } from "../storage/layout.ts";
 import { type EngineContext, makeContext } from "./context.ts";
+import { removeContainer } from "./remove.ts";
 import { sweepContainers } from "./sweep_containers.ts";
 
 let home: string;
@@ -42,4 +49,35 @@ test("of the containers whose run was killed only those of run --rm go, with the
   expect(namesIn("names")).toEqual(["kept"]);
   expect(namesIn("containers").length).toBe(1);
   expect(namesIn("tmp")).toEqual([]);
+});
+
+test("a container whose record cannot be read keeps its files and its name, until it is removed by the user", async () => {
+  const { id, directory, lock } = storeContainer(context.dataRoot, "torn", exitedState(0));
+  mkdirSync(`${directory}/upper`);
+  writeFileSync(`${directory}/upper/work of weeks`, "");
+  const remove = (force: boolean) =>
+    removeContainer(context, SELF, "torn", { force, volumes: false });
+  // What a power cut leaves of a file; what a newer tsbox may write.
+  for (
+    const text of [
+      "",
+      JSON.stringify({
+        ...recordOf({ id, name: "torn" }, exitedState(0)),
+        state: { status: "frozen" },
+      }),
+    ]
+  ) {
+    writeFileSync(`${directory}/container.json`, text);
+    await sweepContainers(context, SELF);
+    expect(readdirSync(`${directory}/upper`)).toEqual(["work of weeks"]);
+    expect(namesIn("names")).toEqual(["torn"]);
+    expect(() => findContainer(context.dataRoot, id.slice(0, 12))).toThrow(
+      `Cannot use the container ${id.slice(0, 12)}: its record cannot be read`,
+    );
+  }
+  // A newer tsbox has it running.
+  expect(remove(false)).rejects.toThrow("something has it locked");
+  lock.release();
+  await remove(false);
+  expect([namesIn("names"), namesIn("containers"), namesIn("tmp")]).toEqual([[], [], []]);
 });

@@ -4,7 +4,7 @@ import type { RestartPolicy } from "../container/restart_policy.ts";
 import { applyLimits } from "../rootless/cgroup/container_cgroup.ts";
 import { changeRecord, type ContainerRecord } from "../storage/container_record.ts";
 import { logEvents } from "../storage/event_log.ts";
-import { findContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { containerEvent } from "./events/container_event.ts";

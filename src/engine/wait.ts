@@ -1,7 +1,7 @@
 /** `wait`: until containers have ended. */
 import { waitUnlocked } from "../storage/container_lock.ts";
 import { readRecord } from "../storage/container_record.ts";
-import { findContainer } from "../storage/containers.ts";
+import { findContainer } from "../storage/find_container.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { connectMonitor, exitCodeOf } from "./monitor/connection.ts";

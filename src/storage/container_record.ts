@@ -127,7 +127,10 @@ export function changeRecord(
   }
 }
 
-/** The record of the container in `directory`; undefined when there is none, or none that can be read. */
+/**
+ * The record of the container in `directory`; undefined when there is none, or none that can be read: see
+ * {@link hasUnreadableRecord}.
+ */
 export function readRecord(directory: string): ContainerRecord | undefined {
   try {
     const value: unknown = JSON.parse(readText(`${directory}/container.json`));
@@ -135,6 +138,16 @@ export function readRecord(directory: string): ContainerRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether the container in `directory` has a record that says nothing to us: torn by a power cut, or of a newer tsbox.
+ * A killed process leaves none such.
+ */
+export function hasUnreadableRecord(directory: string): boolean {
+  // Between the two looks its maker may have written it.
+  return exists(`${directory}/container.json`) && readRecord(directory) === undefined &&
+    exists(`${directory}/container.json`);
 }
 
 const OBJECTS = ["image", "options", "spec", "labels", "state"];

@@ -18,13 +18,13 @@ import { changeRecord, readRecord, timestamp, writeRecord } from "./container_re
 import {
   createContainer,
   deleteContainer,
-  findContainer,
   isAbandoned,
   isAbandonedDirectory,
   listContainers,
   type NewContainer,
   scanContainers,
 } from "./containers.ts";
+import { findContainer } from "./find_container.ts";
 import { nameOf } from "./container_name.ts";
 
 let store = "";
@@ -173,12 +173,16 @@ test("containers are listed newest first", () => {
 });
 
 test("a store that was never used has no containers", () => {
-  expect(scanContainers(`${store}/none`)).toEqual({ containers: [], unrecorded: [] });
+  expect(scanContainers(`${store}/none`)).toEqual({ containers: [], unrecorded: [], damaged: [] });
 });
 
 test("a directory without a record is left alone while its maker lives and abandoned afterwards", () => {
   const made = createContainer(store, {});
-  expect(scanContainers(store)).toEqual({ containers: [], unrecorded: [made.directory] });
+  expect(scanContainers(store)).toEqual({
+    containers: [],
+    unrecorded: [made.directory],
+    damaged: [],
+  });
   expect(isAbandonedDirectory(made.directory)).toBe(false);
   made.lock.release();
   expect(isAbandonedDirectory(made.directory)).toBe(true);
@@ -263,7 +267,9 @@ test("a record or a name that leads out of the store is none", () => {
   for (const part of [{ id: "../../etc" }, { id: "0".repeat(64) }, { name: "../images.json" }]) {
     writeRecord(made.directory, { ...recordOf(made, killedRun()), ...part });
     expect(readRecord(made.directory)).toBeUndefined();
-    expect(messageFrom(() => findContainer(store, "web"))).toBe("No such container: web");
+    expect(messageFrom(() => findContainer(store, "web"))).toStartWith(
+      "Cannot use the container web",
+    );
   }
   writeRecord(made.directory, recordOf(made, killedRun()));
   expect(readRecord(made.directory)?.name).toBe("web");

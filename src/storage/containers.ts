@@ -9,10 +9,9 @@ import {
   rename,
 } from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
-import { TsboxError } from "../errors.ts";
 import { type ContainerLock, makeLock, tryLock } from "./container_lock.ts";
-import { ownerOf, releaseName, reserveName } from "./container_name.ts";
-import { type ContainerRecord, readRecord } from "./container_record.ts";
+import { releaseName, reserveName } from "./container_name.ts";
+import { type ContainerRecord, hasUnreadableRecord, readRecord } from "./container_record.ts";
 import { isSameProcess, settle } from "./settle_container.ts";
 import { RestingContainers } from "./resting_containers.ts";
 import { FEW_NAMES, removeDirectly, removeSmall } from "./remove_directly.ts";
@@ -121,6 +120,11 @@ function readDying(directory: string, before: ContainerRecord): StoredContainer 
   return { record: before, directory, owned: true };
 }
 
+/** Ids of all containers, in no order. */
+export function containerIds(dataRoot: string): string[] {
+  return directoryNames(`${dataRoot}/containers`);
+}
+
 function directoryNames(path: string): string[] {
   try {
     return listDirectory(path).map(({ name }) => name);
@@ -136,44 +140,47 @@ export interface ContainerScan {
   containers: StoredContainer[];
   /** Directories without: being made, or left behind. Absolute paths. */
   unrecorded: string[];
+  /** Directories with a record that says nothing to us; what is in them is the user's. Absolute paths. */
+  damaged: string[];
 }
 
 /** Looks at every container once. */
 export function scanContainers(dataRoot: string): ContainerScan {
-  const containers: StoredContainer[] = [];
-  const unrecorded: string[] = [];
-  for (const id of directoryNames(`${dataRoot}/containers`)) {
+  const scan: ContainerScan = { containers: [], unrecorded: [], damaged: [] };
+  for (const id of containerIds(dataRoot)) {
     const directory = `${dataRoot}/containers/${id}`;
-    const container = readContainer(directory);
-    if (container === undefined) unrecorded.push(directory);
-    else containers.push(container);
+    addTo(scan, directory, readContainer(directory));
   }
-  containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
-  return { containers, unrecorded };
+  return newestFirst(scan);
+}
+
+function addTo(scan: ContainerScan, directory: string, container?: StoredContainer): void {
+  if (container !== undefined) scan.containers.push(container);
+  else if (hasUnreadableRecord(directory)) scan.damaged.push(directory);
+  else scan.unrecorded.push(directory);
+}
+
+function newestFirst(scan: ContainerScan): ContainerScan {
+  scan.containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
+  return scan;
 }
 
 /** The same without most of those that do not run: what is known of them is not read again. */
 export function scanLivingContainers(dataRoot: string): ContainerScan {
   const resting = new RestingContainers(dataRoot);
-  const containers: StoredContainer[] = [];
-  const unrecorded: string[] = [];
-  for (const id of directoryNames(`${dataRoot}/containers`)) {
+  const scan: ContainerScan = { containers: [], unrecorded: [], damaged: [] };
+  for (const id of containerIds(dataRoot)) {
     const identity = resting.identity(id);
     if (identity !== undefined && resting.has(identity)) continue;
     const directory = `${dataRoot}/containers/${id}`;
     const container = readContainer(directory);
-    if (container === undefined) {
-      unrecorded.push(directory);
-      continue;
-    }
-    containers.push(container);
+    addTo(scan, directory, container);
     // What a killed `run --rm` left is looked for each time.
-    if (identity === undefined || isAbandoned(container)) continue;
+    if (container === undefined || identity === undefined || isAbandoned(container)) continue;
     resting.learn(id, identity, container.record.state);
   }
   resting.close();
-  containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
-  return { containers, unrecorded };
+  return newestFirst(scan);
 }
 
 /** Every container with a readable record, newest first; ended ones of `run --rm` included. */
@@ -193,46 +200,6 @@ export function isAbandonedDirectory(path: string): boolean {
   const lock = tryLock(path, "exclusive");
   lock?.release();
   return lock !== undefined;
-}
-
-/**
- * The container a user means: by full id, by name, by unambiguous prefix of the id, docker's order.
- * Throws TsboxError("not-found") or ("invalid-argument") in docker's words.
- */
-export function findContainer(dataRoot: string, text: string): StoredContainer {
-  const word = text.startsWith("/") ? text.slice(1) : text;
-  const read = (id: string | undefined) =>
-    id === undefined ? undefined : readContainer(`${dataRoot}/containers/${id}`);
-  const found = isFileName(word)
-    ? read(exactId(dataRoot, word)) ?? read(idThatBegins(dataRoot, word))
-    : undefined;
-  if (found !== undefined) return found;
-  throw new TsboxError("not-found", `No such container: ${text}`);
-}
-
-/** Anything else would be a path. Without a regular expression, each of which takes its time. */
-function isFileName(word: string): boolean {
-  return word !== "" && !word.startsWith(".") && !word.includes("/") && !word.includes("\0");
-}
-
-function exactId(dataRoot: string, word: string): string | undefined {
-  if (isId(word)) return word;
-  const named = ownerOf(dataRoot, word);
-  // A link that somebody else made could lead anywhere.
-  return named !== undefined && isId(named) ? named : undefined;
-}
-
-const isId = (word: string) => word.length === 64 && /^[a-f0-9]+$/.test(word);
-
-function idThatBegins(dataRoot: string, word: string): string | undefined {
-  if (!/^[a-f0-9]+$/.test(word)) return undefined;
-  const ids = directoryNames(`${dataRoot}/containers`).filter((id) => id.startsWith(word));
-  if (ids.length <= 1) return ids[0];
-  throw new TsboxError(
-    "invalid-argument",
-    `Multiple IDs found with provided prefix: ${word}`,
-    { hint: "use more of the ID" },
-  );
 }
 
 /** False when there is nothing to move. */

@@ -116,6 +116,24 @@ test("a container keeps its name, or gets it back", async () => {
   expect(await tsboxOk(["rm", "kept"], { home: box.home })).toBe("kept\n");
 });
 
+test("a container whose record is damaged keeps its files until the user removes it", async () => {
+  const create = box.words(["--name", "torn"], ["true"]).filter((word) => word !== "--rm");
+  await tsboxOk(create, { home: box.home });
+  const [id = ""] = readdirSync(`${store}/containers`);
+  truncateSync(`${store}/containers/${id}/container.json`, 40);
+  await tsboxOk(["ps", "-a"], { home: box.home });
+  for (const flags of [[], ["--repair"]]) {
+    const { stdout, status } = await check(...flags);
+    expect(stdout).toContain(`container ${id.slice(0, 12)}: its record is damaged`);
+    expect(stdout).toContain(`what it wrote is in ${store}/containers/${id}/upper`);
+    expect(status).toBe(1);
+  }
+  const start = await tsbox(["start", "torn"], { home: box.home });
+  expect(start.stderr).toContain("Cannot use the container torn: its record cannot be read");
+  expect(await tsboxOk(["rm", "torn"], { home: box.home })).toBe("torn\n");
+  expect(await check()).toMatchObject({ status: 0 });
+});
+
 test("an index of a newer tsbox is refused by every command, and stays as it is", async () => {
   const path = `${store}/images.json`;
   const before = readFileSync(path, "utf8");

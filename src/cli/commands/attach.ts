@@ -1,6 +1,6 @@
 import { parseDetachKeys } from "../../container/detach_keys.ts";
 import { attachContainer } from "../../engine/attach.ts";
-import { findContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import type { Command } from "../command.ts";
 import { UsageError } from "../usage_error.ts";
 import { attachStatus } from "./attach_status.ts";

@@ -1,7 +1,7 @@
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../../engine/context.ts";
 import { containerTotals } from "../../engine/container_sizes.ts";
-import { findContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import { inspectObject, type ObjectType } from "../../engine/inspect.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";

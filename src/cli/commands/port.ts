@@ -1,6 +1,6 @@
 import { publishedPorts } from "../../engine/container_ports.ts";
 import { TsboxError } from "../../errors.ts";
-import { findContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import type { PortMapping } from "../../container/run_options.ts";
 import type { Command } from "../command.ts";
 

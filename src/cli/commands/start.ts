@@ -1,7 +1,7 @@
 import { parseDetachKeys } from "../../container/detach_keys.ts";
 import { startAndServe, startDetachedContainer } from "../../engine/run_monitored.ts";
 import { attachContainer } from "../../engine/attach.ts";
-import { findContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import type { EngineContext } from "../../engine/context.ts";
 import type { Command } from "../command.ts";
 import type { CliIo } from "../io.ts";

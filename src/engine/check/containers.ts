@@ -12,7 +12,7 @@ import { type Problem, short } from "./problem.ts";
 
 /** @param sweep deletes what run processes left that were killed */
 export function checkContainers(dataRoot: string, sweep: () => Promise<void>): Problem[] {
-  const { containers, unrecorded } = scanContainers(dataRoot);
+  const { containers, unrecorded, damaged } = scanContainers(dataRoot);
   const abandoned = containers.filter(isAbandoned).map(({ record }) => record.id);
   const torn = unrecorded.filter(isAbandonedDirectory).map((path) => path.slice(-64));
   const left = [...abandoned, ...torn].map((id) => ({
@@ -23,9 +23,19 @@ export function checkContainers(dataRoot: string, sweep: () => Promise<void>): P
   const kept = containers.filter((container) => !isAbandoned(container) && !container.owned);
   return [
     ...left,
+    ...damaged.map(unreadable),
     ...kept.flatMap((container) => withoutName(dataRoot, container)),
     ...danglingNames(dataRoot),
   ];
+}
+
+/** Nobody but the user knows what its files are worth. */
+function unreadable(directory: string): Problem {
+  const id = short(directory.slice(-64));
+  return {
+    what: `container ${id}: its record is damaged, or a newer tsbox wrote it`,
+    remedy: `what it wrote is in ${directory}/upper; delete it with: tsbox rm ${id}`,
+  };
 }
 
 /** Whose name is not its own; a container that is being made or deleted is locked. */

@@ -8,7 +8,8 @@ import { openUserNamespace, type UserNamespace } from "../../rootless/user_names
 import type { WorkerPlace } from "../../rootless/worker.ts";
 import { type ContainerLock, processStart, tryLock } from "../../storage/container_lock.ts";
 import { type ContainerRecord, readRecord } from "../../storage/container_record.ts";
-import { findContainer, type StoredContainer } from "../../storage/containers.ts";
+import { type StoredContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
 import { ensureRuntimeDir } from "../runtime_dir.ts";

@@ -2,7 +2,7 @@
 import { type ContainerProcess, openContainerProcess } from "../../rootless/container_process.ts";
 import { processStart } from "../../storage/container_lock.ts";
 import type { ContainerRecord } from "../../storage/container_record.ts";
-import { findContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import { TsboxError } from "../../errors.ts";
 
 /** A container and its first process, whose descriptors are the caller's to close. */

@@ -5,7 +5,7 @@ import { ERRNO } from "../../ffi/errno.ts";
 import type { MountRequest, RunOptions, VolumeRequest } from "../../container/run_options.ts";
 import { composeMounts, sharedMounts } from "../../container/volume_mounts.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
-import { findContainer } from "../../storage/containers.ts";
+import { findContainer } from "../../storage/find_container.ts";
 import { needsFilling } from "../../storage/fill_need.ts";
 import type { VolumeFilling } from "../../storage/fill_volume.ts";
 import type { ContainerRecord } from "../../storage/container_record.ts";
