@@ -18,6 +18,7 @@ import { ERRNO } from "./errno.ts";
 import { address, raw, refuseNul, SyscallError, type SyscallName } from "./libc.ts";
 
 const PATH_MAX = 4096;
+const RENAME_EXCHANGE = 2;
 const STATX_BASIC_STATS = 0x7ff;
 const WORD = 0x100000000;
 
@@ -128,11 +129,26 @@ export function readTextIfAny(path: string): string | undefined {
 export function writeText(path: string, text: string, mode: number, flags: number = O.TRUNC): void {
   const fd = openFile(path, O.WRONLY | O.CREAT | flags, mode);
   try {
+    writeOpenFile(fd, path, encoder.encode(text));
+  } finally {
+    closeFile(fd);
+  }
+}
+
+function writeOpenFile(fd: number, path: string, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) {
+    const result = raw("write", fd, address(bytes) + done, bytes.length - done);
+    if (result !== -ERRNO.EINTR) done += checked(result, "write", "write", path);
+  }
+}
+
+/** Writes a file that is there over its old content, in the blocks it has: a full disk is no matter. @throws SyscallError */
+export function overwriteText(path: string, text: string): void {
+  const fd = openFile(path, O.WRONLY);
+  try {
     const bytes = encoder.encode(text);
-    for (let done = 0; done < bytes.length;) {
-      const result = raw("write", fd, address(bytes) + done, bytes.length - done);
-      if (result !== -ERRNO.EINTR) done += checked(result, "write", "write", path);
-    }
+    writeOpenFile(fd, path, bytes);
+    checked(raw("ftruncate", fd, bytes.length), "ftruncate", "cut", path);
   } finally {
     closeFile(fd);
   }
@@ -175,6 +191,13 @@ export function ensureDirectory(path: string, mode: number): void {
 export function rename(from: string, to: string): void {
   const result = raw("renameat2", AT_FDCWD, one(from), AT_FDCWD, two(to), 0);
   checked(result, "renameat2", "rename", from);
+}
+
+/** Gives two files each other's name; where the file system cannot, only the second gets the first's. @throws SyscallError */
+export function exchange(path: string, other: string): void {
+  const both = raw("renameat2", AT_FDCWD, one(path), AT_FDCWD, two(other), RENAME_EXCHANGE);
+  if (both === -ERRNO.EINVAL || both === -ERRNO.ENOSYS) return rename(path, other);
+  checked(both, "renameat2", "rename", path);
 }
 
 /** Makes a symbolic link. @throws SyscallError */

@@ -1,8 +1,9 @@
 import { launchNotes } from "../container/annotations.ts";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
 import { ERRNO } from "../ffi/errno.ts";
-import { exists, isErrno, readText, rename, writeText } from "../ffi/quick_files.ts";
+import { exists, isErrno, readText, rename, unlink, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
+import { isFull, writeSpare } from "./spare_record.ts";
 import type { Healthcheck } from "../oci/healthcheck.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
 
@@ -97,11 +98,32 @@ export function timestamp(): string {
  *
  * A reader sees the old or the new one, never a part. There is no fsync: a power cut that loses the
  * record has ended the container too.
+ * @throws SyscallError; on a full disk only where no room was kept (spare_record.ts)
  */
 export function writeRecord(directory: string, record: ContainerRecord): void {
-  const temporary = `${directory}/container.json.${process.pid}`;
-  writeText(temporary, JSON.stringify(record), 0o600);
-  rename(temporary, `${directory}/container.json`);
+  const text = JSON.stringify(record);
+  const path = `${directory}/container.json`;
+  try {
+    replaceRecord(path, text);
+  } catch (thrown) {
+    if (!isFull(thrown)) throw thrown;
+    if (!writeSpare(directory, path, text)) replaceRecord(path, text);
+  }
+}
+
+function replaceRecord(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}`;
+  try {
+    writeText(temporary, text, 0o600);
+    rename(temporary, path);
+  } catch (thrown) {
+    try {
+      unlink(temporary);
+    } catch {
+      // There was no room for the name either.
+    }
+    throw thrown;
+  }
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 } from "../../storage/container_record.ts";
 import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
 import { logEvents } from "../../storage/event_log.ts";
+import { dropSpare, keepSpare } from "../../storage/spare_record.ts";
 import { TsboxError } from "../../errors.ts";
 import { takeAnonymousVolumes } from "../anonymous_volumes.ts";
 import type { EngineContext } from "../context.ts";
@@ -27,6 +28,7 @@ import { create } from "../run/create.ts";
 import type { RunHost } from "../run/host.ts";
 import { type Progress, runOnce } from "../run/once.ts";
 import { prepareRun, userNamespace } from "../run/preparation.ts";
+import { statusOf } from "../run/status.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
@@ -90,6 +92,8 @@ class Monitor {
   #group: ControlGroup | undefined;
   #sleep: NodeJS.Timeout | undefined;
   #log: ContainerLog | undefined;
+  /** Of the latest life, or of the start that failed: what those who wait are told, whatever else fails. */
+  #exitCode = 0;
 
   constructor(request: MonitorRequest, env: EngineContext["env"], status: StatusPipe) {
     this.#request = request;
@@ -106,21 +110,21 @@ class Monitor {
   async run(): Promise<void> {
     const it = await this.#container();
     const { container, options } = it;
-    let exitCode = 0;
     try {
       if (options.cidfile !== undefined && it.previous === undefined) {
         writeCidfile(options.cidfile, container.id);
       }
-      exitCode = await this.#serve(it);
+      await this.#serve(it);
     } finally {
       this.#log?.close();
       this.#group?.leave();
       // Without a record it never got as far as being a container.
       const unmade = readRecord(container.directory) === undefined;
       if (options.remove || unmade) await this.#discard(container);
+      else dropSpare(container.directory);
       container.lock.release();
       // Last: who waited for the end may use the name again at once.
-      this.#hub?.ended(exitCode);
+      this.#hub?.ended(this.#exitCode);
       await this.#hub?.close();
     }
   }
@@ -146,8 +150,8 @@ class Monitor {
     return { container, options, imageId: image.id, previous: begun(directory, previous) };
   }
 
-  /** Life after life. Returns the last exit code. */
-  async #serve(it: Monitored): Promise<number> {
+  /** Life after life. */
+  async #serve(it: Monitored): Promise<void> {
     const { container, options } = it;
     this.#log = await openLog(container.directory, container.id, options.log);
     const hub = this.#hub = new Hub(container.directory, this.#stopper);
@@ -164,7 +168,9 @@ class Monitor {
       // Limits and the policy may have been changed meanwhile.
       const record = await this.#live({ ...it, previous, options: previous?.options ?? options });
       const lasted = performance.now() - begin;
-      const exitCode = record.state.status === "exited" ? record.state.exitCode : 0;
+      const exitCode = this.#exitCode = record.state.status === "exited"
+        ? record.state.exitCode
+        : 0;
       const restarts = record.restartCount ?? 0;
       if (isStopWanted(container.directory)) this.#stopper.stopped();
       const { stoppedByUser, restarting, shutDown } = this.#stopper;
@@ -173,8 +179,7 @@ class Monitor {
       const again = restarting ||
         startsAgain(now.restart, { exitCode, lasted, restarts, stoppedByUser });
       if (!again) {
-        keepEnd(container.directory, record);
-        return exitCode;
+        return keepEnd(container.directory, record);
       }
       const { state } = record;
       previous = {
@@ -186,7 +191,7 @@ class Monitor {
       };
       if (!restarting) {
         pause = nextPause(pause, lasted);
-        if (!await this.#pause(pause, container.directory, previous)) return exitCode;
+        if (!await this.#pause(pause, container.directory, previous)) return;
       }
     }
   }
@@ -235,6 +240,7 @@ class Monitor {
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         this.#status.started(container.id);
+        keepSpare(container.directory);
         this.#goToSleep();
       },
     });
@@ -248,6 +254,7 @@ class Monitor {
       if (progress.record === undefined) throw new Error("a life without a record");
       return progress.record;
     } catch (error) {
+      this.#exitCode = statusOf(error);
       const record = progress.record ?? previous;
       if (previous === undefined && record?.state.status === "created") {
         logEvents(this.#context.dataRoot, [containerEvent(record, "create")]);
