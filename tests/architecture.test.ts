@@ -88,6 +88,10 @@ test("bun:ffi is imported in src/ffi only, hono in src/api only", () => {
     (i.to.startsWith("hono") && part(i.from) !== "api")
   );
   expect(wrong).toEqual([]);
+  const native = product.filter(([path, text]) =>
+    part(path) !== "ffi" && code(text).includes("Bun.FFI")
+  );
+  expect(native.map(([path]) => path)).toEqual([]);
 });
 
 test("the environment is read and the process ended in main.ts only", () => {

@@ -1,8 +1,9 @@
 /** Runs syscall programs in this process and in the children they make. */
-import { CFunction, FFIType, type Pointer } from "bun:ffi";
+import type { Pointer } from "bun:ffi";
 import { SIG_SETMASK } from "./constants.ts";
 import { address, raw, sys, view } from "./libc.ts";
 import { executorCode } from "./machine/executor_code.ts";
+import { linkSymbols, TYPE } from "./native.ts";
 import { ARCH } from "./numbers.ts";
 import type { Program } from "./program.ts";
 
@@ -19,11 +20,13 @@ function load(): (header: number) => number {
   const at = sys("map memory", "mmap", 0, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
   view(at, PAGE).set(code);
   sys("make memory executable", "mprotect", at, PAGE, PROT_READ_EXEC);
-  const call = CFunction({
-    ptr: at as Pointer,
-    args: [FFIType.ptr], // struct header *h
-    returns: FFIType.i64_fast,
-  });
+  const { call } = linkSymbols({
+    call: {
+      ptr: at as Pointer,
+      args: [TYPE.ptr], // struct header *h
+      returns: TYPE.i64Fast,
+    },
+  }).symbols;
   return (header) => Number(call(header as Pointer));
 }
 

@@ -3,8 +3,9 @@
  *
  * Every call is made with raw numbers and addresses; what they mean is said where they are made.
  */
-import { CString, dlopen, FFIType, type Pointer, ptr, read, toArrayBuffer } from "bun:ffi";
+import type { Pointer } from "bun:ffi";
 import { errnoName } from "./errno.ts";
+import { dlopen, ptr, read, toArrayBuffer, TYPE } from "./native.ts";
 import { NR, type SyscallName } from "./numbers.ts";
 import { TsboxError } from "../errors.ts";
 
@@ -16,17 +17,17 @@ const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.
 const DECLARATIONS = {
   syscall: {
     args: [
-      FFIType.i64, // long number
-      FFIType.i64, // six arguments; the kernel reads as many as the call has
-      FFIType.i64,
-      FFIType.i64,
-      FFIType.i64,
-      FFIType.i64,
-      FFIType.i64,
+      TYPE.i64, // long number
+      TYPE.i64, // six arguments; the kernel reads as many as the call has
+      TYPE.i64,
+      TYPE.i64,
+      TYPE.i64,
+      TYPE.i64,
+      TYPE.i64,
     ],
-    returns: FFIType.i64_fast,
+    returns: TYPE.i64Fast,
   },
-  __errno_location: { args: [], returns: FFIType.ptr },
+  __errno_location: { args: [], returns: TYPE.ptr },
 } as const;
 
 function openLibc() {
@@ -124,9 +125,4 @@ export function cstring(text: string): number {
 /** The bytes at an address that was mapped by the caller. */
 export function view(at: number, length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(toArrayBuffer(at as Pointer, 0, length));
-}
-
-/** The C string at an address. */
-export function textAt(at: number): string {
-  return new CString(at as Pointer).toString();
 }
