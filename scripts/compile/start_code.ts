@@ -25,6 +25,8 @@ export const SETTINGS: readonly Setting[] = [
   { name: "BUN_JSC_thresholdForJITSoon", value: "100000", ours: false },
   // More threads to collect the garbage of a short command cost more to start than they save.
   { name: "BUN_JSC_numberOfGCMarkers", value: "1", ours: false },
+  // So does one that touches memory in advance: it is started when a short command is half done.
+  { name: "BUN_JSC_useWarmUpMarkedBlocks", value: "0", ours: false },
 ];
 
 // elf(5), for 64-bit little-endian files.
