@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { type Home, makeHome, TSBOX, tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
+import { namesInTmp } from "../support/busybox_containers.ts";
 import { type PushedImage, pushImage } from "../support/images.ts";
 import { type RegistryProcess, startRegistry } from "../support/registry_process.ts";
 
@@ -20,7 +21,8 @@ beforeEach(() => {
 afterEach(() => home.remove());
 
 const ok = (...args: string[]) => tsboxOk(args, { home });
-const store = (part: string) => readdirSync(`${home.dataRoot}/${part}`);
+const store = (part: string) =>
+  part === "tmp" ? namesInTmp(home.dataRoot) : readdirSync(`${home.dataRoot}/${part}`);
 
 /** Starts a container that does nothing, and resolves once it runs. */
 async function startSleeper(name: string, ...flags: string[]) {

@@ -153,7 +153,12 @@ async function kill({ operation, victim, delay }: Point): Promise<number> {
   await settled(removed);
   await settled(() => command.exitCode === null && command.signalCode === null ? "it hangs" : "");
   expectTidyError({ stderr: await command.stderr.text() });
-  await settled(() => litter(members).join("; "));
+  await settled(async () => {
+    const left = litter(members);
+    // What ended so late that its lock was not free yet is found by the next command.
+    if (left.length > 0) await ok("ps", "-a");
+    return left.join("; ");
+  });
   return victims.length;
 }
 
