@@ -78,7 +78,8 @@ test("a container that was stopped while it was being started is ended once it r
   stopper.begin();
   stopper.stopped();
   const signal = (number: number) => void signals.push(number);
-  const running = { pid: 0, ended: Promise.resolve({ kind: "exited", code: 0 } as const), signal };
+  const ended = Promise.resolve({ kind: "exited", code: 0 } as const);
+  const running = { pid: 0, ended, signal, reap: () => {} };
   stopper.watch(running, { ...DEFAULT_OPTIONS, image: "x" }, 15, () => {});
   expect(signals).toEqual([15]);
 });

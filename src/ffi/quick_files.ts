@@ -285,6 +285,12 @@ export function openFileStatus(fd: number): FileStatus | undefined {
   return statusOf(raw("statx", fd, one(""), AT_EMPTY_PATH, STATX_BASIC_STATS, WORDS));
 }
 
+/** How many links a file has; undefined when nothing is there that we can see. */
+export function linksOf(path: string): number | undefined {
+  if (raw("statx", AT_FDCWD, one(path), 0, STATX_BASIC_STATS, WORDS) < 0) return undefined;
+  return words[4];
+}
+
 /** Takes struct statx apart: 32-bit words, the smaller half of a larger number first. */
 function statusOf(result: number): FileStatus | undefined {
   if (result < 0) return undefined;

@@ -67,10 +67,32 @@ export interface Running {
   pid: number;
   /** Master side of its terminal, close-on-exec. */
   terminal?: number;
-  /** How its first process ended; it is waited for then. */
-  ended: Promise<Ending>;
+  /** How its first process ended; it is waited for then, by the event loop from the first time this is asked for. */
+  readonly ended: Promise<Ending>;
+  /** Blocks until its first process has ended. */
+  reap(): void;
   /** Sends its first process a signal; does nothing once it has ended, when its number may be another's. */
   signal(number: number): void;
+}
+
+function running(pid: number, terminal: number | undefined): Running {
+  let alive = true;
+  let end: Promise<Ending> | undefined;
+  const over = (ending: Ending) => {
+    alive = false;
+    return ending;
+  };
+  return {
+    pid,
+    ...(terminal === undefined ? {} : { terminal }),
+    get ended() {
+      return end ??= ended(pid).then(over);
+    },
+    reap() {
+      if (alive) end = Promise.resolve(over(waitBlocking(pid)));
+    },
+    signal: (number) => void (alive && sendSignal(pid, number)),
+  };
 }
 
 /** Most that the stub reports: the results of all its ops. */
@@ -214,13 +236,7 @@ export class Launch {
     const terminal = this.#waitExecuted(stub, process);
     this.#over = true;
     this.#close();
-    let alive = true;
-    const end = ended(pid).then((ending) => {
-      alive = false;
-      return ending;
-    });
-    const signal = (number: number) => void (alive && sendSignal(pid, number));
-    return { pid, ended: end, signal, ...(terminal === undefined ? {} : { terminal }) };
+    return running(pid, terminal);
   }
 
   /**

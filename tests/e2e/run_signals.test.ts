@@ -1,6 +1,6 @@
 /** `run` and signals: forwarded, insisted on, and what happens when tsbox itself is killed. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import {
   type BusyboxContainers,
   busyboxContainers,
@@ -86,6 +86,23 @@ describe("forwarding", () => {
 
   test("a command that dies of the signal gives 128 + its number", async () => {
     const { child } = await start(["--init"], "echo ready; exec sleep 60");
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(143);
+  });
+
+  test("with streams that are handed over, the wait has one thread and no event loop", async () => {
+    const { child } = await start(["--init"], "echo ready; exec sleep 60");
+    const proc = `/proc/${child.pid}`;
+    const files = () =>
+      readdirSync(`${proc}/fd`).map((fd) => {
+        try {
+          return readlinkSync(`${proc}/fd/${fd}`);
+        } catch {
+          return "";
+        }
+      });
+    await until("signals are held", () => files().includes("anon_inode:[signalfd]"));
+    expect(readdirSync(`${proc}/task`)).toEqual([String(child.pid)]);
     child.kill("SIGTERM");
     expect(await child.exited).toBe(143);
   });

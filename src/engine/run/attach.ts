@@ -5,7 +5,7 @@ import { isTerminal, windowSize } from "../../ffi/terminal.ts";
 import type { Running } from "../../rootless/launch.ts";
 import { TsboxError } from "../../errors.ts";
 import type { RunHost } from "./host.ts";
-import { ending, forwarding } from "./signals.ts";
+import { ending, forwarding, type HeldWait } from "./signals.ts";
 import { containerStdio } from "./stdio.ts";
 
 /** The user's side of a container that is being run. */
@@ -14,8 +14,11 @@ export interface Session {
   descriptors: readonly [number, number, number];
   /** The container gets a terminal of this size in their place. */
   terminal?: { rows: number; columns: number } | undefined;
-  /** The container is about to run: from now on signals are for it. */
-  starting(): void;
+  /**
+   * The container is about to run: from now on signals are for it.
+   * @param alone there is nothing to do for it until it has ended
+   */
+  starting(alone: boolean): void;
   /** Closes everything, unless the container was started. */
   abandon(): void;
   /** Serves the container until it has ended; resolves to whether all that it wrote is delivered. */
@@ -33,16 +36,21 @@ export function attach(options: RunOptions, host: RunHost): Session {
 function streamSession(options: RunOptions, host: RunHost): Session {
   const stdio = containerStdio(options.interactive);
   const signals = forwarding(options.sigProxy, host.notice);
+  let wait: HeldWait | undefined;
   return {
     descriptors: stdio.descriptors,
-    starting: () => signals.start(),
+    starting(alone) {
+      wait = alone && !stdio.copying ? signals.hold() : undefined;
+      if (wait === undefined) signals.start();
+    },
     abandon() {
       signals.stop();
       stdio.abandoned();
     },
     async run(running) {
-      signals.serve(running);
+      if (wait === undefined) signals.serve(running);
       const delivered = stdio.started();
+      wait?.(running);
       await running.ended;
       stdio.drain();
       const errno = await delivered;

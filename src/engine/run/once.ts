@@ -181,7 +181,7 @@ async function runSpec(
   }
   const warning = await network.ready();
   if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
-  session.starting();
+  session.starting(record.healthcheck === undefined);
   const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
   const running = launch.execute(process, filter);
   try {
