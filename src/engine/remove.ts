@@ -35,18 +35,20 @@ export async function removeContainer(
   { force, volumes }: { force: boolean; volumes: boolean },
 ): Promise<void> {
   const found = removable(context.dataRoot, text);
-  const { record: { id, name }, directory } = found;
+  const { record: { id, name, otherName }, directory } = found;
   const lock = await takeLock(found, force);
   // A container of `run --rm` is deleted by its own run process.
   if (lock === undefined) return;
   const trees = volumes ? detachAnonymousVolumes(context.dataRoot, directory) : [];
-  const rest = deleteContainer(context.dataRoot, { id, name, directory, lock });
+  const rest = deleteContainer(context.dataRoot, { id, name, otherName, directory, lock });
   logEvents(context.dataRoot, [containerEvent(found.record, "destroy")]);
   await discardTrees(rest === undefined ? trees : [...trees, rest], context, self);
 }
 
 type Removable = Pick<StoredContainer, "directory" | "owned"> & {
-  record: Pick<ContainerRecord, "id" | "name" | "image" | "labels"> & { state?: ContainerState };
+  record: Pick<ContainerRecord, "id" | "name" | "otherName" | "image" | "labels"> & {
+    state?: ContainerState;
+  };
 };
 
 /** Also one whose record cannot be read: how else should the user be rid of it? */

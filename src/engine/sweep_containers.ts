@@ -24,7 +24,7 @@ export async function sweepContainers(
   scan: ContainerScan = scanContainers(context.dataRoot),
 ): Promise<void> {
   const ended = scan.containers.filter(isAbandoned)
-    .map(({ directory, record: { id, name } }) => ({ directory, id, name }));
+    .map(({ directory, record: { id, name, otherName } }) => ({ directory, id, name, otherName }));
   const unmade = scan.unrecorded.filter(isAbandonedDirectory)
     .map((directory) => ({ directory, id: directory.slice(-64) }))
     .map((unmade) => ({ ...unmade, name: nameOf(context.dataRoot, unmade.id) }));

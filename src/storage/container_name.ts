@@ -66,6 +66,8 @@ function link(dataRoot: string, id: string, name: string): boolean {
 function takeOver(dataRoot: string, id: string, name: string): boolean {
   return withDirectoryLock(`${dataRoot}/names`, () => {
     const owner = ownerOf(dataRoot, name);
+    // A `rename` that was cut has taken it already.
+    if (owner === id) return true;
     if (owner !== undefined && exists(`${dataRoot}/containers/${owner}`)) return false;
     if (owner !== undefined) unlink(`${dataRoot}/names/${name}`);
     return link(dataRoot, id, name);
@@ -94,8 +96,10 @@ function conflict(dataRoot: string, name: string): TsboxError {
 
 /**
  * Gives a name back. The caller holds the container's lock and its directory is still there: so
- * nobody else can have taken the name over. The empty name is none.
+ * nobody else can have taken the name over. The empty name is none. False when it is not the container's.
  */
-export function releaseName(dataRoot: string, id: string, name: string): void {
-  if (name !== "" && ownerOf(dataRoot, name) === id) unlink(`${dataRoot}/names/${name}`);
+export function releaseName(dataRoot: string, id: string, name: string): boolean {
+  if (name === "" || ownerOf(dataRoot, name) !== id) return false;
+  unlink(`${dataRoot}/names/${name}`);
+  return true;
 }

@@ -50,6 +50,8 @@ export interface ContainerRecord {
   /** 64 hexadecimal digits. */
   id: string;
   name: string;
+  /** While it is being renamed, the name before or after, which is its own too. */
+  otherName?: string;
   /** RFC 3339, UTC. */
   created: string;
   /** `reference` is as the user typed it; `id` is `sha256:...`; both empty with `--rootfs`. */
@@ -174,10 +176,13 @@ export function hasUnreadableRecord(directory: string): boolean {
 
 const OBJECTS = ["image", "options", "spec", "labels", "state"];
 
-/** Both become parts of paths: a record from elsewhere must not lead commands to files that are not the container's. */
-function belongsTo(directory: string, { id, name }: ContainerRecord): boolean {
-  return directory.endsWith(`/${id}`) && id !== "" && !name.includes("/") && !name.startsWith(".");
+/** All become parts of paths: a record from elsewhere must not lead commands to files that are not the container's. */
+function belongsTo(directory: string, record: ContainerRecord): boolean {
+  const { id, name, otherName = "" } = record;
+  return directory.endsWith(`/${id}`) && id !== "" && isName(name) && isName(otherName);
 }
+
+const isName = (name: string) => !name.includes("/") && !name.startsWith(".");
 
 /** Enough to tell our own file from a torn or foreign one; it is not an input of others. */
 function isRecord(value: unknown): value is ContainerRecord {

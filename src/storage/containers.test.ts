@@ -25,7 +25,7 @@ import {
   scanContainers,
 } from "./containers.ts";
 import { findContainer } from "./find_container.ts";
-import { nameOf } from "./container_name.ts";
+import { nameOf, releaseName, reserveName } from "./container_name.ts";
 
 let store = "";
 beforeEach(() => {
@@ -247,6 +247,26 @@ test("a deleted container leaves no directory and no name, and its name can be u
   createContainer(store, { name: "web" }).lock.release();
 });
 
+test("deleting gives back the name that a container got meanwhile, and those of a rename that was cut", () => {
+  const renamed = createContainer(store, { name: "web" });
+  reserveName(store, renamed.id, "site");
+  releaseName(store, renamed.id, "web");
+  writeRecord(renamed.directory, { ...recordOf(renamed, killedRun()), name: "site" });
+  deleteContainer(store, renamed);
+  expect(readdirSync(`${store}/names`)).toEqual([]);
+  const cut = createContainer(store, { name: "web" });
+  reserveName(store, cut.id, "site");
+  deleteContainer(store, { ...cut, otherName: "site" });
+  expect(readdirSync(`${store}/names`)).toEqual([]);
+});
+
+test("a name that a cut rename has taken can be taken by the same container", () => {
+  const made = createContainer(store, { name: "web" });
+  reserveName(store, made.id, "site");
+  expect(reserveName(store, made.id, "site")).toBe("site");
+  made.lock.release();
+});
+
 test("deleting keeps a name that leads to another container by now", () => {
   const made = createContainer(store, { name: "web" });
   rmSync(`${store}/names/web`);
@@ -264,7 +284,13 @@ test("timestamps of one moment sort in the order they were taken", () => {
 
 test("a record or a name that leads out of the store is none", () => {
   const made = createContainer(store, { name: "web" });
-  for (const part of [{ id: "../../etc" }, { id: "0".repeat(64) }, { name: "../images.json" }]) {
+  const hostile = [
+    { id: "../../etc" },
+    { id: "0".repeat(64) },
+    { name: "../images.json" },
+    { otherName: "../images.json" },
+  ];
+  for (const part of hostile) {
     writeRecord(made.directory, { ...recordOf(made, killedRun()), ...part });
     expect(readRecord(made.directory)).toBeUndefined();
     expect(messageFrom(() => findContainer(store, "web"))).toStartWith(

@@ -219,25 +219,45 @@ function moved(from: string, to: string): boolean {
  * The directory is renamed into tmp/ first, so that no half of a container is ever seen. Returns the
  * path of what the caller alone could not remove at once (files of foreign owners, very many files): a
  * job for a worker.
- * Does nothing for a container that was deleted before.
+ * Does nothing for a container that was deleted before. A name that it has got meanwhile goes with it.
  * @param leave takes the steps to delete a container that wrote nothing, to be done without us; false: it cannot
  */
 export function deleteContainer(
   dataRoot: string,
-  container: { id: string; name: string; directory: string; lock: ContainerLock },
+  container: DyingContainer,
   leave: (steps: readonly DeletionStep[]) => boolean = () => false,
 ): string | undefined {
-  const { id, name, directory, lock } = container;
+  const { id, directory, lock } = container;
   const dying = trashPath(dataRoot, `container-${id}`);
   try {
     // The name first: as long as the directory is there nobody else takes the name over.
-    releaseName(dataRoot, id, name);
+    releaseNames(dataRoot, container);
     if (!moved(directory, dying)) return undefined;
     if (isUntouched(dying) && leave(untouchedSteps(dying))) return undefined;
     return removeSmall(dying, FEW_NAMES) === "gone" ? undefined : dying;
   } finally {
     lock.release();
   }
+}
+
+/** A container that is to be deleted; its names are those that are known, and may be out of date. */
+export interface DyingContainer {
+  id: string;
+  name: string;
+  otherName?: string | undefined;
+  /** Absolute. */
+  directory: string;
+  lock: ContainerLock;
+}
+
+function releaseNames(
+  dataRoot: string,
+  { id, name, otherName = "", directory }: DyingContainer,
+): void {
+  releaseName(dataRoot, id, otherName);
+  if (releaseName(dataRoot, id, name)) return;
+  const now = readRecord(directory);
+  if (now !== undefined) releaseName(dataRoot, id, now.name);
 }
 
 /** Removing a file or an empty directory, or making a directory accessible to its owner. Paths are absolute. */

@@ -281,9 +281,13 @@ class Monitor {
   async #discard(container: NewContainer): Promise<void> {
     // It may have been renamed.
     const record = readRecord(container.directory);
-    const { name } = record ?? container;
+    const { name, otherName } = record ?? { name: container.name };
     const trees = await takeAnonymousVolumes(this.#context, container.directory);
-    const rest = deleteContainer(this.#context.dataRoot, { ...container, name });
+    const rest = deleteContainer(this.#context.dataRoot, {
+      ...container,
+      name,
+      otherName,
+    });
     if (record !== undefined) {
       logEvents(this.#context.dataRoot, [containerEvent(record, "destroy")]);
     }
