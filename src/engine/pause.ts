@@ -1,5 +1,5 @@
 /** `pause` and `unpause`: by the freezer of the container's control group. */
-import { freeze, thaw } from "../rootless/cgroup/container_cgroup.ts";
+import { freeze, thaw, waitFrozen } from "../rootless/cgroup/container_cgroup.ts";
 import {
   changeRecord,
   type ContainerRecord,
@@ -22,8 +22,16 @@ export async function pauseContainer(context: EngineContext, text: string): Prom
   const state = runningState(record);
   if (state.paused) throw wrong(`Container ${record.id} is already paused`);
   if (state.cgroup === undefined) throw withoutGroup(text, record);
-  await freeze(state.cgroup);
-  if (!markPaused(directory, state, true)) return thaw(state.cgroup);
+  const { cgroup } = state;
+  try {
+    // First the record: who is killed in between leaves a container that says it is paused, which `unpause` mends.
+    // One that was frozen and did not say so would only hang.
+    if (!markPaused(directory, state, true, () => freeze(cgroup))) return;
+    await waitFrozen(cgroup);
+  } catch (error) {
+    resume(directory, { ...state, paused: true });
+    throw error;
+  }
   logEvents(context.dataRoot, [containerEvent(record, "pause")]);
 }
 
@@ -41,21 +49,30 @@ export function unpauseContainer(context: EngineContext, text: string): void {
 /** Lets a container go on that may be paused: else no signal but SIGKILL has an effect. */
 export function resume(directory: string, state: ContainerState | undefined): void {
   if (state?.status !== "running" || !state.paused || state.cgroup === undefined) return;
-  // First the record: whoever pauses it at the same time then has the last word in both.
-  markPaused(directory, state, false);
-  thaw(state.cgroup);
+  const { cgroup } = state;
+  markPaused(directory, state, false, () => thaw(cgroup));
 }
 
-/** False when this life of the container is over. */
-function markPaused(directory: string, { pid, pidStart }: RunningState, paused: boolean): boolean {
+/**
+ * Marks a container that is in the same life as before, and does what the mark says.
+ * @returns false when that life is over
+ */
+function markPaused(
+  directory: string,
+  { pid, pidStart }: RunningState,
+  paused: boolean,
+  act: () => void,
+): boolean {
   let marked = false;
-  changeRecord(directory, (record) => {
+  const mark = (record: ContainerRecord): ContainerRecord => {
     const { state } = record;
     marked = state.status === "running" && state.pid === pid && state.pidStart === pidStart;
-    return marked && state.status === "running"
-      ? { ...record, state: { ...state, paused } }
-      : record;
-  });
+    if (!marked || state.status !== "running") return record;
+    // Whoever is killed between the two leaves a record that says "paused".
+    if (!paused) act();
+    return { ...record, state: { ...state, paused } };
+  };
+  changeRecord(directory, mark, () => marked && paused ? act() : undefined);
   return marked;
 }
 

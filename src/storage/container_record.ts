@@ -130,11 +130,13 @@ function replaceRecord(path: string, text: string): void {
 
 /**
  * Changes the record that is there, while nobody else does: its monitor and commands such as `rename` both write it.
+ * @param written told of the new record before anybody else can change it
  * @returns what was written; undefined when there is no record
  */
 export function changeRecord(
   directory: string,
   change: (record: ContainerRecord) => ContainerRecord,
+  written: (record: ContainerRecord) => void = () => {},
 ): ContainerRecord | undefined {
   try {
     return withDirectoryLock(directory, () => {
@@ -142,6 +144,7 @@ export function changeRecord(
       if (record === undefined) return undefined;
       const changed = change(record);
       writeRecord(directory, changed);
+      written(changed);
       return changed;
     });
   } catch (thrown) {

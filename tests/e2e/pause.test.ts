@@ -11,7 +11,7 @@ import {
   processesWith,
   until,
 } from "../support/busybox_containers.ts";
-import { tsbox, tsboxOk } from "../support/cli.ts";
+import { TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 
 const own = cgroupOf("self");
 const withGroup = describe.skipIf(own === undefined || !isOurs(own));
@@ -92,6 +92,28 @@ withGroup("a paused container", () => {
     await ok("kill", name);
     expect(await inspect(name, ".State.ExitCode")).toBe("137");
     await ok("rm", name);
+  });
+
+  test("says that it is one, whenever the command that stops it is killed", async () => {
+    const name = await started([], "sleep", "600");
+    const frozen = await groupOf(name) + "/cgroup.freeze";
+    const said = new Set<string>();
+    for (let i = 0; i < 24; i++) {
+      const command = Bun.spawn([TSBOX, "pause", name], { env: box.home.env, stdout: "ignore" });
+      await Bun.sleep(i < 20 ? 2 + i * 1.5 : 200);
+      command.kill("SIGKILL");
+      await command.exited;
+      const [status, freeze] = [
+        await inspect(name, ".State.Status"),
+        readFileSync(frozen, "utf8").trim(),
+      ];
+      said.add(status);
+      expect(["paused 1", "paused 0", "running 0"]).toContain(`${status} ${freeze}`);
+      if (status === "paused") await ok("unpause", name);
+      expect(readFileSync(frozen, "utf8").trim()).toBe("0");
+    }
+    expect([...said].sort()).toEqual(["paused", "running"]);
+    await ok("rm", "-f", name);
   });
 
   test("goes with its monitor, and leaves no group", async () => {

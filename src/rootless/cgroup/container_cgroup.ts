@@ -158,17 +158,18 @@ function deviceNumber(path: string): string {
   throw new TsboxError("invalid-argument", `Cannot limit device "${path}": no such block device`);
 }
 
-/**
- * Stops all processes of a group where they are, and returns when they have stopped.
- * @throws TsboxError "host" when that does not happen, and then none is stopped
- */
-export async function freeze(path: string): Promise<void> {
+/** Has all processes of a group stopped where they are, which takes them a moment. @throws TsboxError "host" */
+export function freeze(path: string): void {
   const result = writeControl(`${path}/cgroup.freeze`, "1");
   if (result !== 0) throw cannotFreeze(path, errnoName(-result));
+}
+
+/** Returns when all processes of a group that is being frozen have stopped. @throws TsboxError "host" when they do not */
+export async function waitFrozen(path: string): Promise<void> {
   for (const deadline = performance.now() + FREEZING; !isFrozen(path); await Bun.sleep(POLL)) {
-    if (performance.now() < deadline) continue;
-    thaw(path);
-    throw cannotFreeze(path, "a process of it did not stop in time");
+    if (performance.now() > deadline) {
+      throw cannotFreeze(path, "a process of it did not stop in time");
+    }
   }
 }
 
