@@ -46,6 +46,11 @@ describe("limits are refused in docker's words", () => {
     ],
     [{ nanoCpus: 4e9 }, ""],
     [
+      { nanoCpus: 0.01 * 1e9 - 1 },
+      "Range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available",
+    ],
+    [{ nanoCpus: 0.01 * 1e9 }, ""],
+    [
       { nanoCpus: -1 },
       "Range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available",
     ],

@@ -37,6 +37,8 @@ export interface ResourceLimits {
 }
 
 const MINIMUM_MEMORY = 6 * 1024 * 1024;
+/** Of the usual period the kernel gives at least a millisecond. */
+const LEAST_CPUS = 0.01 * 1e9;
 const CFS_MINIMUM = 1000;
 const CFS_MAXIMUM = 1_000_000;
 
@@ -82,7 +84,7 @@ function checkProcessors(limits: ResourceLimits, processors: number): void {
   if (nanoCpus !== 0 && cpuQuota !== 0) {
     throw bad("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
   }
-  if (nanoCpus < 0 || nanoCpus > processors * 1e9) {
+  if (nanoCpus !== 0 && (nanoCpus < LEAST_CPUS || nanoCpus > processors * 1e9)) {
     throw bad(
       `Range of CPUs is from 0.01 to ${processors}.00, ` +
         `as there are only ${processors} CPUs available`,

@@ -142,6 +142,21 @@ withGroup("a control group", () => {
     await ok("rm", "-f", name);
   });
 
+  test("is made below --cgroup-parent, whose groups are made where that is allowed", async () => {
+    const name = await started(["--cgroup-parent", "parents/deep"], "sleep", "600");
+    expect(await groupOf(name)).toStartWith(`${own}/parents/deep/tsbox-`);
+    expect(await inspect(name, ".HostConfig.CgroupParent")).toBe("parents/deep");
+    await ok("rm", "-f", name);
+    Bun.spawnSync(["rmdir", `${own}/parents/deep`, `${own}/parents`]);
+    for (const [parent, why] of [["/", "not delegated"], ["/not/ours", "EACCES"]] as const) {
+      const refused = await run("run", "--rm", "--cgroup-parent", parent, box.image, "true");
+      expect(refused.stderr).toContain(`Cannot use --cgroup-parent "`);
+      expect(refused.stderr).toContain(why);
+      expect(refused.status).toBe(125);
+    }
+    expect(await ok("ps", "-aq")).toBe("");
+  });
+
   test("of somebody who was killed before the container was written down is removed by the next", async () => {
     const name = await started([], "sleep", "600");
     const home = (await groupOf(name)).replace(/\/[^/]*$/, "");
@@ -173,7 +188,9 @@ describe("limits", () => {
       [["--cpus", "half"], 'for "--cpus" flag: failed to parse half as a rational number'],
       [["--memory", "many"], "invalid size: 'many'"],
       [["--device-read-bps", "sda:1mb"], "bad format for device path: sda:1mb"],
-      [["--oom-kill-disable"], "--oom-kill-disable is not supported"],
+      [["--cpus", "0.001"], "Range of CPUs is from 0.01 to"],
+      [["--memory-swappiness", "101"], "valid memory swappiness range is 0-100"],
+      [["--ulimit", "nofile=999999999"], "above this user's own hard limit"],
       [["--oom-score-adj", "1001"], "range for oom score adj is [-1000, 1000]"],
       [["--oom-score-adj", "-999"], "lets nobody but root lower it"],
       [["--cgroupns", "mine"], "invalid cgroup namespace mode: mine"],
@@ -184,6 +201,24 @@ describe("limits", () => {
       expect(refused.status).toBe(125);
     }
     expect(await ok("ps", "-aq")).toBe("");
+  });
+
+  test("that cgroup v2 has no word for are discarded as docker does it, and the user hears of it", async () => {
+    const words = ["--network", "none", box.image, "echo", "runs"];
+    const discarded = await run("run", "--rm", "--oom-kill-disable", ...words);
+    expect(discarded).toEqual({
+      stdout: "runs\n",
+      stderr: "WARNING: Your kernel does not support OomKillDisable. OomKillDisable discarded.\n",
+      status: 0,
+    });
+    const flags = ["--memory-swappiness", "50", "--name", "swappy"];
+    expect((await run("create", ...flags, ...words)).stderr).toBe(
+      "WARNING: Your kernel does not support memory swappiness capabilities or the cgroup is not " +
+        "mounted. Memory swappiness discarded.\n",
+    );
+    await ok("rm", "swappy");
+    const silent = ["--oom-kill-disable=false", "--memory-swappiness", "-1"];
+    expect((await run("run", "--rm", ...silent, ...words)).stderr).toBe("");
   });
 
   test("of a container that does not run are written down by update, and so is its policy", async () => {

@@ -161,7 +161,7 @@ describe("--rootfs", () => {
 
 describe("flags that tsbox does not have", () => {
   const SOME = "annotation attach device-cgroup-rule gpus ip isolation link mac-address " +
-    "memory-swappiness network-alias oom-kill-disable privileged publish-all runtime " +
+    "network-alias privileged publish-all runtime " +
     "storage-opt uts volume-driver";
 
   test("are refused by name", async () => {

@@ -1,5 +1,6 @@
 import { createOnly } from "../../engine/create_container.ts";
 import type { Command } from "../command.ts";
+import { discardedLimits } from "../run/discarded_limits.ts";
 import { runGrammar } from "../run/grammar.ts";
 import { runHost } from "../run/run_host.ts";
 import { makeRunOptions } from "../run/run_options.ts";
@@ -18,7 +19,9 @@ export const command: Command = {
   },
   run: async (line, io, context) => {
     const host = runHost(io);
-    host.print(await createOnly(makeRunOptions(line, io, context.settings), context, host));
+    const options = makeRunOptions(line, io, context.settings);
+    for (const warning of discardedLimits(line, runGrammar)) io.err(`WARNING: ${warning}\n`);
+    host.print(await createOnly(options, context, host));
     return 0;
   },
 };

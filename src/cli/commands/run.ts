@@ -2,6 +2,7 @@ import type { RunOptions } from "../../container/run_options.ts";
 import type { EngineContext } from "../../engine/context.ts";
 import { run, type RunHost } from "../../engine/run.ts";
 import type { Command } from "../command.ts";
+import { discardedLimits } from "../run/discarded_limits.ts";
 import { runGrammar } from "../run/grammar.ts";
 import { makeRunOptions } from "../run/run_options.ts";
 import { runHost } from "../run/run_host.ts";
@@ -12,6 +13,7 @@ export const command: Command = {
   grammar: runGrammar,
   run: (line, io, context) => {
     const options = makeRunOptions(line, io, context.settings);
+    for (const warning of discardedLimits(line, runGrammar)) io.err(`WARNING: ${warning}\n`);
     if (options.tty && options.interactive && !io.isTty(0)) {
       throw new UsageError("the input device is not a TTY", 1);
     }

@@ -5,7 +5,7 @@ import { RESOURCE_FLAGS } from "./resource_flags.ts";
 const UNSUPPORTED = "annotation attach:a blkio-weight-device cpu-count cpu-percent cpu-rt-period " +
   "cpu-rt-runtime device-cgroup-rule disable-content-trust domainname gpus io-maxbandwidth " +
   "io-maxiops ip ip6 isolation kernel-memory link link-local-ip mac-address " +
-  "memory-swappiness net-alias network-alias oom-kill-disable privileged publish-all:P " +
+  "net-alias network-alias privileged publish-all:P " +
   "runtime storage-opt use-api-socket uts volume-driver";
 
 /** The flags of `run` that tsbox obeys. */

@@ -52,5 +52,11 @@ export const RESOURCE_FLAGS: readonly Flag[] = [
     value: "list",
     help: "Limit write rate (IO per second) to a device",
   },
+  {
+    name: "memory-swappiness",
+    value: "int",
+    help: "Tune container memory swappiness (0 to 100): no effect with cgroup v2",
+  },
+  { name: "oom-kill-disable", help: "Disable OOM Killer: no effect with cgroup v2" },
   { name: "oom-score-adj", value: "int", help: "Tune host's OOM preferences (-1000 to 1000)" },
 ];

@@ -19,8 +19,8 @@ import { discardUnused } from "./container_cgroup.ts";
 import {
   cgroupOf,
   hierarchyMount,
+  isOurs,
   ownAncestors,
-  parentOf,
   wordsOf,
   writeControl,
 } from "./hierarchy.ts";
@@ -54,6 +54,11 @@ const CONTROLLERS: readonly Controller[] = ["cpu", "cpuset", "io", "memory", "pi
 export const ENGINE = "tsbox-engine";
 const PREFIX = "tsbox-";
 
+/** Is there where systemd is process 1. */
+const SYSTEMD = "/run/systemd/system";
+/** systemd.slice(5): a dash goes one slice down, so none is at an end or beside another. */
+const SLICE = /^(?:-|[a-zA-Z0-9:_.\\]+(?:-[a-zA-Z0-9:_.\\]+)*)\.slice$/;
+
 /** How to have controllers delegated, for the hint of an error. */
 const DELEGATE_FIX =
   "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io " +
@@ -73,19 +78,23 @@ export async function openCgroupHome(request: HomeRequest): Promise<CgroupHome> 
       hint: "boot with the kernel parameter systemd.unified_cgroup_hierarchy=1",
     });
   }
+  const { parent } = request;
   const bus = sessionBusPath(request.env);
-  if (bus === undefined) return ownHome(request);
+  // A bus may be there without systemd on it.
+  const isPath = parent !== undefined && !parent.endsWith(".slice");
+  if (bus === undefined || (isPath && !exists(SYSTEMD))) return ownHome(request);
   try {
     return await scopeHome(request, bus);
   } catch (error) {
     if (!(error instanceof TsboxError) || error.code !== "unavailable") throw error;
+    if (parent?.endsWith(".slice")) throw error;
     return ownHome(request, messageOf(error));
   }
 }
 
 async function scopeHome(request: HomeRequest, bus: string): Promise<CgroupHome> {
   const { id, uid, parent, needed } = request;
-  if (parent !== undefined && !/^[^/]+\.slice$/.test(parent)) {
+  if (parent !== undefined && !SLICE.test(parent)) {
     throw new TsboxError(
       "invalid-argument",
       'cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice"',
@@ -124,7 +133,7 @@ function refuseMissing(path: string, needed: readonly Controller[], where: strin
   if (missing.length === 0) return;
   const names = missing.join(", ");
   throw new TsboxError("host", `Cannot limit the container: no ${names} controller in ${where}`, {
-    hint: exists("/run/systemd/system")
+    hint: exists(SYSTEMD)
       ? DELEGATE_FIX
       : "write '+memory' or the like to cgroup.subtree_control of the groups above it",
   });
@@ -221,14 +230,29 @@ function parentHome(parent: string, needed: readonly Controller[]): string {
       `invalid cgroup-parent "${parent}": it has ".." in it`,
     );
   }
-  const top = parent.startsWith("/") ? hierarchyMount() : cgroupOf("self");
-  const path = `${top}/${parent.split("/").filter(Boolean).join("/")}`.replace(/\/$/, "");
-  if (!exists(path)) {
-    const above = parentOf(path);
-    enable(above, CONTROLLERS);
-    makeDirectory(path, 0o755);
+  let path = (parent.startsWith("/") ? hierarchyMount() : cgroupOf("self")) ?? "";
+  for (const word of parent.split("/").filter(Boolean)) {
+    const above = path;
+    path = `${path}/${word}`;
+    if (!exists(path)) makeParent(path, above);
   }
+  if (!isOurs(path)) throw notOurs(path, "it is not delegated to this user");
   enable(path, CONTROLLERS);
   refuseMissing(path, needed, `"${path}"`);
   return path;
+}
+
+function makeParent(path: string, above: string): void {
+  enable(above, CONTROLLERS);
+  try {
+    makeDirectory(path, 0o755);
+  } catch (error) {
+    throw notOurs(path, messageOf(error));
+  }
+}
+
+function notOurs(path: string, why: string): TsboxError {
+  return new TsboxError("host", `Cannot use --cgroup-parent "${path}": ${why}`, {
+    hint: "name one below a control group that is delegated to this user",
+  });
 }

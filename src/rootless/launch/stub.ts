@@ -127,11 +127,14 @@ function opLimits(program: Program, { process, hardNofile }: Identity): void {
   for (const { type, soft, hard } of process.rlimits) {
     const values = arena.words([soft, hard]);
     const name = type.replace("RLIMIT_", "").toLowerCase();
-    const what = `set the limit ${name}=${soft}:${hard}`;
+    const what = `${SET_LIMIT} ${name}=${soft}:${hard}`;
     program.op(what, "prlimit64", [0, rlimitNumber(type), values, 0]);
   }
   program.op("set the file mode mask", "umask", [process.user.umask ?? 0o22]);
 }
+
+/** What the step is called that fails when a hard limit is above the caller's own. */
+export const SET_LIMIT = "set the limit";
 
 /** What the step is called that fails when it is not there. */
 export const OPEN_WORKING_DIRECTORY = "open the working directory";

@@ -1,12 +1,12 @@
 /** What the stub reported, in docker's words where the command is to blame. */
 import { errorOf } from "../../ffi/process.ts";
 import { type Failure, Program } from "../../ffi/program.ts";
-import { errnoName } from "../../ffi/errno.ts";
+import { ERRNO, errnoName } from "../../ffi/errno.ts";
 import type { SpecProcess } from "../../oci/runtime_spec.ts";
 import { TsboxError } from "../../errors.ts";
 import { INIT_EXEC_FAILED } from "../init/init_elf.ts";
 import { bestExcuse, type ExecResult, isMissing } from "./exec_candidates.ts";
-import { OPEN_WORKING_DIRECTORY, type Stub } from "./stub.ts";
+import { OPEN_WORKING_DIRECTORY, SET_LIMIT, type Stub } from "./stub.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   2: "no such file or directory",
@@ -37,7 +37,8 @@ export function stubFailure(
   if (failure === undefined || failed <= stub.firstExec || stub.candidates.length === 0) {
     const unknown = new TsboxError("host", "Cannot start the container: its first steps failed");
     if (failure === undefined) return unknown;
-    return noDirectory(failure, process) ?? errorOf(failure, "before the command");
+    return noDirectory(failure, process) ?? highLimit(failure) ??
+      errorOf(failure, "before the command");
   }
   const excuse = bestExcuse(execResults(stub, results)) ?? { path: command, errno: -result };
   return commandError(command, excuse);
@@ -48,6 +49,16 @@ function noDirectory({ op, errno }: Failure, { cwd }: SpecProcess): TsboxError |
   if (!op.what.startsWith(OPEN_WORKING_DIRECTORY) || !isMissing({ path: cwd, errno })) return;
   const message = `chdir to cwd (${JSON.stringify(cwd)}): ${REASONS[errno]}`;
   return new TsboxError("command-not-found", message);
+}
+
+function highLimit({ op: { what }, errno }: Failure): TsboxError | undefined {
+  if (!what.startsWith(SET_LIMIT) || errno !== ERRNO.EPERM) return undefined;
+  const message =
+    `Cannot ${what}: it is above this user's own hard limit, which only root may raise`;
+  return new TsboxError("host", message, {
+    hint:
+      "'ulimit -aH' shows what there is; an administrator can raise it in /etc/security/limits.conf",
+  });
 }
 
 function execResults(stub: Stub, results: Uint8Array): ExecResult[] {
