@@ -9,8 +9,8 @@ import { writeCidfile } from "./run/cidfile.ts";
 import { create } from "./run/create.ts";
 import { discardContainer } from "./run/discard.ts";
 import type { RunHost } from "./run/host.ts";
-import { type Progress, type Run, runOnce } from "./run/once.ts";
-import { prepareRun } from "./run/preparation.ts";
+import { type Progress, runOnce } from "./run/once.ts";
+import { prepareRun, type Run } from "./run/preparation.ts";
 import { statusOf } from "./run/status.ts";
 
 export type { RunHost } from "./run/host.ts";

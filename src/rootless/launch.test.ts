@@ -110,7 +110,7 @@ async function start(command: string[], options: Partial<RunOptions> = {}): Prom
       terminal: all.tty ? { rows: 33, columns: 99 } : undefined,
     });
     const { process } = withUser(spec, launch.userFiles());
-    const running = launch.execute(process, undefined);
+    const running = launch.execute(process, undefined)();
     raw("close", output.write);
     const out = readAll(running.terminal ?? output.read);
     return { status: exitStatus(await running.ended), out };

@@ -222,21 +222,24 @@ export class Launch {
   }
 
   /**
-   * Executes the command as the given process, and returns when it runs.
+   * Lets the first process execute the command as the given process, which takes it a millisecond.
    * @param process of the spec, with its user
+   * @returns what waits until the command runs
    * @throws TsboxError "command-not-found", "cannot-execute", or SyscallError for the step that failed
    */
-  execute(process: SpecProcess, filter: SeccompFilter | undefined): Running {
+  execute(process: SpecProcess, filter: SeccompFilter | undefined): () => Running {
     this.#waitReady();
     const { pid } = this;
     const stub = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
     this.#startGuard();
     this.#say();
-    const terminal = this.#waitExecuted(stub, process);
-    this.#over = true;
-    this.#close();
-    return running(pid, terminal);
+    return () => {
+      const terminal = this.#waitExecuted(stub, process);
+      this.#over = true;
+      this.#close();
+      return running(pid, terminal);
+    };
   }
 
   /**
@@ -307,9 +310,17 @@ export class Launch {
     if (this.#init !== undefined) raw("close", this.#init);
   }
 
-  /** Has the steps done by a process that outlives us, when the container has ended. False when they are still ours to do. */
-  leave(steps: readonly LastStep[]): boolean {
-    return this.#guard?.leaveTo(steps) ?? false;
+  /** What {@link leave} has done. For a container that is being executed. */
+  prepareLeave(steps: readonly LastStep[]): void {
+    this.#guard?.prepare(steps);
+  }
+
+  /**
+   * Has the steps that were prepared done by a process that outlives us, when the container has ended. False when
+   * they are still ours to do.
+   */
+  leave(): boolean {
+    return this.#guard?.leave() ?? false;
   }
 
   /**

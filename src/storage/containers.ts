@@ -220,25 +220,27 @@ function moved(from: string, to: string): boolean {
  * path of what the caller alone could not remove at once (files of foreign owners, very many files): a
  * job for a worker.
  * Does nothing for a container that was deleted before. A name that it has got meanwhile goes with it.
- * @param leave takes the steps to delete a container that wrote nothing, to be done without us; false: it cannot
+ * @param leave has {@link untouchedDeletion} done without us, for a container that wrote nothing; false: it cannot
  */
 export function deleteContainer(
   dataRoot: string,
   container: DyingContainer,
-  leave: (steps: readonly DeletionStep[]) => boolean = () => false,
+  leave: () => boolean = () => false,
 ): string | undefined {
   const { id, directory, lock } = container;
-  const dying = trashPath(dataRoot, `container-${id}`);
+  const dying = dyingPath(dataRoot, id);
   try {
     // The name first: as long as the directory is there nobody else takes the name over.
     releaseNames(dataRoot, container);
     if (!moved(directory, dying)) return undefined;
-    if (isUntouched(dying) && leave(untouchedSteps(dying))) return undefined;
+    if (isUntouched(dying) && leave()) return undefined;
     return removeSmall(dying, FEW_NAMES) === "gone" ? undefined : dying;
   } finally {
     lock.release();
   }
 }
+
+const dyingPath = (dataRoot: string, id: string) => trashPath(dataRoot, `container-${id}`);
 
 /** A container that is to be deleted; its names are those that are known, and may be out of date. */
 export interface DyingContainer {
@@ -284,8 +286,12 @@ const FILES = [
 /** What overlayfs makes there, and nobody can enter at first, the deepest last; it may be that the deeper ones are missing. */
 const CLOSED = ["work/work", "work/work/incompat", "work/work/incompat/volatile"];
 
-/** Pure. Should there be more, the directory stays: what is in tmp/ is finished by the next command. */
-function untouchedSteps(directory: string): DeletionStep[] {
+/**
+ * What is left to be done for a container that wrote nothing, when it has left the store. Pure. Should there be
+ * more, the directory stays: what is in tmp/ is finished by the next command.
+ */
+export function untouchedDeletion(dataRoot: string, id: string): DeletionStep[] {
+  const directory = dyingPath(dataRoot, id);
   const steps: DeletionStep[] = [];
   for (const name of CLOSED) steps.push({ kind: "open", path: `${directory}/${name}` });
   for (const name of FILES) steps.push({ kind: "file", path: `${directory}/${name}` });

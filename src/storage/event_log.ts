@@ -40,15 +40,23 @@ export function eventFolder(dataRoot: string): string {
 
 /** Writes down what has just happened, in this order. What cannot be written down has happened all the same. */
 export function logEvents(dataRoot: string, events: readonly StoreEvent[]): void {
+  logLines(dataRoot, eventLines(events));
+}
+
+/** The same for lines that {@link eventLines} has made a moment ago. */
+export function logLines(dataRoot: string, lines: string): void {
   try {
-    append(eventFolder(dataRoot), eventLines(events, performance.timeOrigin + performance.now()));
+    append(eventFolder(dataRoot), lines);
   } catch {
     // The disk is full, or the store cannot be written.
   }
 }
 
 /** As they are in the file. Empty lines around them: a line that a crash has cut harms no other. @param now milliseconds */
-export function eventLines(events: readonly StoreEvent[], now: number): string {
+export function eventLines(
+  events: readonly StoreEvent[],
+  now: number = performance.timeOrigin + performance.now(),
+): string {
   let time = Math.round(now * 1000);
   let text = "\n";
   for (const event of events) {

@@ -1,6 +1,6 @@
 /** Deleting a container that was ours to run. */
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
-import { deleteContainer, type DeletionStep, type NewContainer } from "../../storage/containers.ts";
+import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
 import { removeDirectly } from "../../storage/remove_directly.ts";
 import { takeAnonymousVolumes } from "../anonymous_volumes.ts";
 import type { EngineContext } from "../context.ts";
@@ -15,7 +15,7 @@ export async function discardContainer(
   userns: UserNamespace,
   context: EngineContext,
   host: RunHost,
-  leave?: (steps: readonly DeletionStep[]) => boolean,
+  leave?: () => boolean,
 ): Promise<void> {
   const volumes = await takeAnonymousVolumes(context, container.directory);
   const trees = volumes.filter((tree) => !removeDirectly(tree));

@@ -8,16 +8,8 @@ import { effectiveHealthcheck } from "../../oci/effective_healthcheck.ts";
 import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
 import type { Launch, Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
-import { currentBoot, processStart } from "../../storage/container_lock.ts";
-import {
-  changeRecord,
-  type ContainerRecord,
-  summarizeSpec,
-  timestamp,
-  writeRecord,
-} from "../../storage/container_record.ts";
-import type { NewContainer } from "../../storage/containers.ts";
-import { logEvents } from "../../storage/event_log.ts";
+import { type ContainerRecord, summarizeSpec, timestamp } from "../../storage/container_record.ts";
+import { logEvents, logLines } from "../../storage/event_log.ts";
 import { TsboxError } from "../../errors.ts";
 import { containerEvent } from "../events/container_event.ts";
 import { kernelRelease } from "../kernel_release.ts";
@@ -30,18 +22,12 @@ import {
   withoutMissingQueue,
 } from "./host_facts.ts";
 import { imageDefaults } from "./image.ts";
-import type { Preparation } from "./preparation.ts";
+import type { Run } from "./preparation.ts";
 import { givenDirectory, imageFilesystem, type RootFilesystem } from "./root_filesystem.ts";
 import type { RunNetwork } from "./network.ts";
 import { customProfile } from "./seccomp.ts";
+import { begin, type Beginning, logEnd } from "./life_record.ts";
 import type { VolumePlace } from "./volumes.ts";
-
-/** Everything about one container that is being run. */
-export interface Run extends Preparation {
-  container: NewContainer;
-  /** What is known of a container that was made, and perhaps ran, before. */
-  previous?: ContainerRecord | undefined;
-}
 
 /** How far it got; the caller sees it also when it fails. */
 export interface Progress {
@@ -183,28 +169,30 @@ async function runSpec(
   if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
   session.starting(record.healthcheck === undefined);
   const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
-  const running = launch.execute(process, filter);
+  const executed = launch.execute(process, filter);
+  const beginning = begin(it, launch, record);
+  const running = executed();
   try {
-    return await serve(it, running, record);
+    return await serve(it, running, record, beginning);
   } finally {
     endOrphans?.();
   }
 }
 
 /** Until the process has ended, whatever else fails. */
-async function serve(it: Run, running: Running, record: ContainerRecord): Promise<Outcome> {
+async function serve(
+  it: Run,
+  running: Running,
+  record: ContainerRecord,
+  { state, events }: Beginning,
+): Promise<Outcome> {
   const { session, cgroup } = it;
-  const startedAt = timestamp();
-  const { pid } = running;
+  const { startedAt } = state;
   let delivered = false;
   let endChecks = () => {};
   try {
-    const pidStart = processStart(pid) ?? 0;
-    const place = cgroup && { cgroup: cgroup.path };
-    const boot = { bootId: currentBoot() };
-    record.state = { status: "running", pid, pidStart, ...boot, startedAt, ...place };
-    writeStarted(it, record);
-    logStart(it, record);
+    record.state = state;
+    logLines(it.context.dataRoot, events);
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
   } finally {
@@ -217,38 +205,6 @@ async function serve(it: Run, running: Running, record: ContainerRecord): Promis
   record.state = { status: "exited", exitCode, ...oom, startedAt, finishedAt: timestamp() };
   logEnd(it, record);
   return { exitCode, delivered };
-}
-
-/** Of a container that was there before a command may have changed the record since we read it: its name, its limits. */
-function writeStarted({ container: { directory }, previous }: Run, record: ContainerRecord): void {
-  if (previous === undefined) return writeRecord(directory, record);
-  const { state, spec, driver, ports = [], restartCount = 0, stoppedByUser = false } = record;
-  const ours = { state, spec, driver, ports, restartCount, stoppedByUser };
-  const changed = changeRecord(directory, (now) => ({ ...now, ...ours }));
-  if (changed === undefined) writeRecord(directory, record);
-}
-
-function logStart(
-  { options, previous, context: { dataRoot } }: Run,
-  record: ContainerRecord,
-): void {
-  const events = [containerEvent(record, "start")];
-  if (!options.detach && previous === undefined) events.unshift(containerEvent(record, "attach"));
-  if (previous === undefined) events.unshift(containerEvent(record, "create"));
-  logEvents(dataRoot, events);
-}
-
-function logEnd({ context: { dataRoot } }: Run, record: ContainerRecord): void {
-  const { state } = record;
-  if (state.status !== "exited") return;
-  const lasted = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
-  const details = {
-    execDuration: String(Math.floor(lasted / 1000)),
-    exitCode: String(state.exitCode),
-  };
-  const events = [containerEvent(record, "die", details)];
-  if (state.oomKilled) events.unshift(containerEvent(record, "oom"));
-  logEvents(dataRoot, events);
 }
 
 async function beginChecks(

@@ -14,7 +14,8 @@ import {
   openUserNamespace,
   type UserNamespace,
 } from "../../rootless/user_namespace.ts";
-import type { DeletionStep } from "../../storage/containers.ts";
+import type { ContainerRecord } from "../../storage/container_record.ts";
+import type { NewContainer } from "../../storage/containers.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
 import { openStore } from "../../storage/layout.ts";
 import type { EngineContext } from "../context.ts";
@@ -39,10 +40,17 @@ export interface Preparation {
   cgroup: GivenCgroup | undefined;
   /** The launch, begun at the latest now. */
   launch(): Promise<Launch>;
-  /** Has steps done by a process that outlives us; false when they are still ours to do. */
-  leave(steps: readonly DeletionStep[]): boolean;
+  /** Has what was prepared done by a process that outlives us; false when it is still ours to do. */
+  leave(): boolean;
   /** Ends whatever was begun and is not part of a running container. */
   giveUp(): void;
+}
+
+/** Everything about one container that is being run. */
+export interface Run extends Preparation {
+  container: NewContainer;
+  /** What is known of a container that was made, and perhaps ran, before. */
+  previous?: ContainerRecord | undefined;
 }
 
 /** What a monitor has already. */
@@ -117,7 +125,7 @@ export async function prepareRun(
       network,
       cgroup: given?.cgroup,
       launch: begin,
-      leave: (steps) => launch?.leave(steps) ?? false,
+      leave: () => launch?.leave() ?? false,
       giveUp,
     };
   } catch (error) {

@@ -21,11 +21,13 @@ export type LastStep = { kind: "file" | "directory" | "open"; path: string };
 
 /** A guard at work. */
 export interface Guard {
+  /** Tells the guard what {@link leave} will have it do, which may fail. Once; not for one with memory of its own. */
+  prepare(steps: readonly LastStep[]): void;
   /**
-   * Has the guard do the steps, which may fail, and end; we need not wait for it, nor live. False when it cannot: it
-   * has ended already, or has memory of its own. Only when what it guards has ended.
+   * Has the guard do what was prepared, and end; we need not wait for it, nor live. False when nothing was, or it
+   * has ended already. Only when what it guards has ended.
    */
-  leaveTo(steps: readonly LastStep[]): boolean;
+  leave(): boolean;
   /** Tells the guard to end, when what it guards has ended and was waited for. */
   dismiss(): void;
   /** Waits until it has, so that nobody else has to; does nothing before {@link dismiss} or again. */
@@ -67,12 +69,17 @@ export function startGuard(target: number, lasting = false): Guard {
   // It runs from memory of its own now.
   if (lasting) program.arena.discard();
   let state: "watching" | "ending" | "gone" = "watching";
+  let prepared = false;
   return {
-    leaveTo(steps) {
-      if (state !== "watching" || lasting) return false;
-      state = "gone";
+    prepare(steps) {
+      if (lasting) return;
       opLastSteps(program, steps);
       program.extend();
+      prepared = true;
+    },
+    leave() {
+      if (state !== "watching" || !prepared) return false;
+      state = "gone";
       raw("write", life.write, pin(new Uint8Array(1)), 1);
       raw("close", life.write);
       return true;

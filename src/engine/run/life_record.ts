@@ -1,0 +1,74 @@
+/** What is written down of a container's life: its record and its events. */
+import type { Launch } from "../../rootless/launch.ts";
+import { currentBoot, processStart } from "../../storage/container_lock.ts";
+import {
+  changeRecord,
+  type ContainerRecord,
+  timestamp,
+  writeRecord,
+} from "../../storage/container_record.ts";
+import { untouchedDeletion } from "../../storage/containers.ts";
+import { eventLines, logEvents, type StoreEvent } from "../../storage/event_log.ts";
+import { containerEvent } from "../events/container_event.ts";
+import type { Run } from "./preparation.ts";
+
+type RunningState = Extract<ContainerRecord["state"], { status: "running" }>;
+
+/** What was prepared while the process was on its way to its command. */
+export interface Beginning {
+  state: RunningState;
+  /** Lines of the event log. */
+  events: string;
+}
+
+/**
+ * Writes down that the process runs, a moment before it does: should it not come to that, whoever starts it
+ * writes so. And has ready what the end needs.
+ */
+export function begin(it: Run, launch: Launch, record: ContainerRecord): Beginning {
+  const { cgroup, container: { id }, context: { dataRoot } } = it;
+  const { pid } = launch;
+  const pidStart = processStart(pid) ?? 0;
+  const state: RunningState = {
+    status: "running",
+    pid,
+    pidStart,
+    bootId: currentBoot(),
+    startedAt: timestamp(),
+    ...(cgroup && { cgroup: cgroup.path }),
+  };
+  const started = { ...record, state };
+  writeStarted(it, started);
+  if (it.options.remove) launch.prepareLeave(untouchedDeletion(dataRoot, id));
+  return { state, events: eventLines(startEvents(it, started)) };
+}
+
+/** Of a container that was there before a command may have changed the record since we read it: its name, its limits. */
+function writeStarted({ container: { directory }, previous }: Run, record: ContainerRecord): void {
+  if (previous === undefined) return writeRecord(directory, record);
+  const { state, spec, driver, ports = [], restartCount = 0, stoppedByUser = false } = record;
+  const ours = { state, spec, driver, ports, restartCount, stoppedByUser };
+  const changed = changeRecord(directory, (now) => ({ ...now, ...ours }));
+  if (changed === undefined) writeRecord(directory, record);
+}
+
+function startEvents({ options, previous }: Run, record: ContainerRecord): StoreEvent[] {
+  const events = [containerEvent(record, "start")];
+  if (!options.detach && previous === undefined) events.unshift(containerEvent(record, "attach"));
+  if (previous === undefined) events.unshift(containerEvent(record, "create"));
+  return events;
+}
+
+/** Its end, as the record says it. */
+export function logEnd({ context: { dataRoot } }: Run, record: ContainerRecord): void {
+  const { state } = record;
+  if (state.status !== "exited") return;
+  const lasted = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
+  const details = {
+    execDuration: String(Math.floor(lasted / 1000)),
+    exitCode: String(state.exitCode),
+  };
+  const events = [containerEvent(record, "die", details)];
+  if (state.oomKilled) events.unshift(containerEvent(record, "oom"));
+  logEvents(dataRoot, events);
+}
