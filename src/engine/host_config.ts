@@ -1,3 +1,4 @@
+import { UNUSED_HOST_CONFIG } from "./absent_fields.ts";
 import { DEFAULT_LOG } from "../container/log_options.ts";
 import type { DeviceRate, ResourceLimits } from "../container/resources.ts";
 import type {
@@ -19,9 +20,10 @@ export function portBindings(ports: readonly PortMapping[]) {
   return bindings;
 }
 
-/** What the user asked of the host, as `HostConfig` of Docker's API: what tsbox has no word for is left out. */
+/** What the user asked of the host, as `HostConfig` of Docker's API. */
 export function hostConfig(options: RunOptions) {
   return {
+    ...UNUSED_HOST_CONFIG,
     ...mountConfig(options.mounts),
     VolumesFrom: orNull((options.volumesFrom ?? []).map(volumesFrom)),
     ContainerIDFile: options.cidfile ?? "",

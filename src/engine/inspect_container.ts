@@ -1,3 +1,4 @@
+import { UNUSED_NETWORK, UNUSED_NETWORK_SETTINGS } from "./absent_fields.ts";
 import type { MountRequest } from "../container/run_options.ts";
 import type { Health } from "../container/health_state.ts";
 import type { ContainerRecord, ContainerState } from "../storage/container_record.ts";
@@ -56,8 +57,9 @@ export function containerInspection(
     Mounts: mountPoints(options.mounts),
     Config: configPart(record, image),
     NetworkSettings: {
+      ...UNUSED_NETWORK_SETTINGS,
       Ports: record.state.status === "running" ? portBindings(record.ports ?? options.publish) : {},
-      Networks: { [options.network]: {} },
+      Networks: { [options.network]: UNUSED_NETWORK },
     },
   };
 }
@@ -107,13 +109,13 @@ function configPart(record: ContainerRecord, image?: StoredImage) {
     Hostname: spec.hostname,
     Domainname: "",
     User: options.user ?? config?.user ?? "",
-    AttachStdin: options.interactive,
-    AttachStdout: true,
-    AttachStderr: true,
+    AttachStdin: options.interactive && !options.detach,
+    AttachStdout: !options.detach,
+    AttachStderr: !options.detach,
     ...(exposed.size > 0 && { ExposedPorts: keySet([...exposed].sort()) }),
     Tty: options.tty,
     OpenStdin: options.interactive,
-    StdinOnce: options.interactive,
+    StdinOnce: options.interactive && !options.detach,
     Env: spec.env,
     // An entrypoint of the user's makes the image's command void.
     Cmd: command ?? (entrypoint === undefined ? config?.cmd : null) ?? null,
@@ -125,7 +127,9 @@ function configPart(record: ContainerRecord, image?: StoredImage) {
       : entrypoint === ""
       ? null
       : [entrypoint],
+    OnBuild: null,
     Labels: labels,
+    ...(options.stopTimeout !== undefined && { StopTimeout: options.stopTimeout }),
     ...(check !== undefined && { Healthcheck: check }),
     ...(stopSignal(options.stopSignal, config?.stopSignal)),
   };

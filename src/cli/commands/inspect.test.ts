@@ -193,6 +193,33 @@ test("a template is filled in for each object", async () => {
   expect((await run("inspect", "-f", "{{.Nope}}", "done")).status).toBe(1);
 });
 
+test("templates find docker's fields that have no value, and JSON leaves out what docker's does", async () => {
+  storeImages(store, [imageOf("a")]);
+  storeContainer(store, "done", exitedState(3), { stopTimeout: 7 }).lock.release();
+  const filled = async (...argv: string[]) => {
+    const { status, out, err } = await run("inspect", "-f", ...argv);
+    expect([status, err]).toEqual([0, ""]);
+    return out.trimEnd();
+  };
+  expect(await filled("{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", "done"))
+    .toBe("none");
+  expect(await filled("{{range .NetworkSettings.Networks}}<{{.IPAddress}}>{{end}}", "done"))
+    .toBe("<>");
+  expect(await filled("<{{.NetworkSettings.IPAddress}}{{.NetworkSettings.MacAddress}}>", "done"))
+    .toBe("<>");
+  expect(await filled("{{.HostConfig.Init}} {{.HostConfig.OomKillDisable}} {{.SizeRw}}", "done"))
+    .toBe("<nil> <nil> <nil>");
+  expect(await filled("{{.Config.StopTimeout}} {{json .Config.Healthcheck}}", "done"))
+    .toBe("7 null");
+  expect(await filled("{{range $port, $_ := .Config.ExposedPorts}}{{$port}}{{end}}", "done"))
+    .toBe("");
+  expect(await filled("{{eq .ID .Id}}", "done")).toBe("true");
+  expect(await filled("{{eq .ID .Id}} {{.Config.Healthcheck}}", "busybox")).toBe("true <nil>");
+  expect(await filled("{{json .State}}{{json .Config}}", "done")).not.toMatch(/Health|Shell/);
+  expect(await object("inspect", "done")).not.toHaveProperty("ID");
+  expect((await run("inspect", "-f", "{{.State.Nope}}", "done")).status).toBe(1);
+});
+
 test("what is there is shown although something else is not", async () => {
   storeContainer(store, "done", exitedState(3)).lock.release();
   const { status, out, err } = await run("inspect", "nope", "done");

@@ -5,6 +5,7 @@ import { findContainer } from "../../storage/find_container.ts";
 import { inspectObject, type ObjectType } from "../../engine/inspect.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
+import { withOmittedFields } from "../format/omitted_fields.ts";
 import { printFormatted } from "../format/print_formatted.ts";
 import { compileTemplate } from "../format/template.ts";
 import type { CliIo } from "../io.ts";
@@ -124,7 +125,7 @@ function formatted(found: readonly unknown[], format: string | undefined): strin
   if (!format) return JSON.stringify(found, null, 4) + "\n";
   if (format === "json") return JSON.stringify(found) + "\n";
   const template = compileTemplate(format);
-  return found.map((object) => template(object) + "\n").join("");
+  return found.map((object) => template(withOmittedFields(object)) + "\n").join("");
 }
 
 /** Docker's other kinds of objects do not exist here. */
