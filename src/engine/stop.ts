@@ -118,12 +118,22 @@ export async function killContainer(
   signal: string | undefined,
 ): Promise<void> {
   const number = parseSignal(signal || "KILL");
-  const { record, directory } = findContainer(context.dataRoot, text);
+  const { record, directory, owned } = findContainer(context.dataRoot, text);
   const { state } = record;
-  const process = state.status === "running" ? openProcess(state) : undefined;
-  if (process === undefined) throw notRunning(text, record.id);
+  const ends = number === SIGKILL || number === parseSignal(record.stopSignal || "TERM");
+  // Between two lives nobody can be signalled, but the next one need not begin.
+  const waits = state.status === "restarting" && owned;
+  if (waits && !ends) return;
+  const process = waits
+    ? await reach(directory)
+    : state.status === "running"
+    ? openProcess(state)
+    : undefined;
+  if (process === undefined) {
+    if (waits) return awaitMonitor(text, directory);
+    throw notRunning(text, record.id);
+  }
   try {
-    const ends = number === SIGKILL || number === parseSignal(record.stopSignal || "TERM");
     if (ends) await askStopped(directory);
     logEvents(context.dataRoot, [containerEvent(record, "kill", { signal: String(number) })]);
     process.signal(number);

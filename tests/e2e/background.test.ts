@@ -22,6 +22,8 @@ const run = (...args: string[]) => tsbox(args, { home: box.home });
 const state = async (name: string, field = "Status") =>
   (await ok("inspect", "-f", `{{.State.${field}}}`, name)).trim();
 
+const restarts = async (name: string) => await ok("inspect", "-f", "{{.RestartCount}}", name);
+
 /** Starts a container in the background; returns its name. */
 async function started(flags: readonly string[], ...command: string[]): Promise<string> {
   const name = `back-${names++}`;
@@ -131,6 +133,19 @@ describe("restart policies", () => {
     expect(await state(name)).toBe("exited");
     await Bun.sleep(500);
     expect(await state(name)).toBe("exited");
+    await ok("rm", name);
+  });
+
+  test("always heeds a kill between two lives", async () => {
+    const name = await started(["--restart", "always"], "true");
+    // Pauses are longer by then than what kill needs to look at it.
+    while (Number(await restarts(name)) < 4) await Bun.sleep(20);
+    while (await state(name) !== "restarting") await Bun.sleep(20);
+    expect(await ok("kill", "-s", "USR1", name)).toBe(`${name}\n`);
+    expect(await state(name, "Running")).toBe("true");
+    expect(await ok("kill", name)).toBe(`${name}\n`);
+    expect([await state(name), await state(name, "ExitCode")]).toEqual(["exited", "0"]);
+    expect((await run("kill", name)).stderr).toContain("is not running");
     await ok("rm", name);
   });
 
