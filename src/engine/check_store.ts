@@ -1,12 +1,14 @@
 /** `system check`: whether the store keeps its promises (docs/store.md), and making it do so again. */
 import { messageOf } from "../errors.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
+import type { StoredImage } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import { checkBlobs } from "./check/blobs.ts";
 import { checkContainers } from "./check/containers.ts";
-import { imagesInBlobs } from "./check/documents.ts";
+import { documentsInBlobs } from "./check/documents.ts";
 import { checkImages } from "./check/images.ts";
+import { fetchMissing } from "./check/fetch_missing.ts";
 import { checkIndex } from "./check/index_file.ts";
 import { checkLeftovers } from "./check/leftovers.ts";
 import type { Problem } from "./check/problem.ts";
@@ -79,15 +81,17 @@ async function problemsOf(
   const { dataRoot } = context;
   const discard = (paths: string[]) => discardTrees(paths, context, self);
   const { problems: blobs, good } = await checkBlobs(dataRoot, signal);
-  const inBlobs = imagesInBlobs(dataRoot, good);
-  const index = checkIndex(dataRoot, () => inBlobs);
+  const documents = documentsInBlobs(dataRoot, good);
+  const index = checkIndex(dataRoot, documents, good);
   const userns = ownNamespace(context);
   const unpack = unpackerOf({ dataRoot, userns, self, limits: unpackLimits(context), signal });
-  const images = index.length > 0 ? [] : checkImages({ dataRoot, good, inBlobs, unpack });
+  const fetch = (image: StoredImage) => fetchMissing(image, context, { self, signal });
+  const images = index.length > 0 ? [] : checkImages({ dataRoot, good, documents, unpack, fetch });
   return [
     ...index,
-    ...images,
+    // First what is bad goes, then what is missing comes.
     ...blobs,
+    ...images,
     ...checkContainers(dataRoot, () => sweepContainers(context, self)),
     ...checkLeftovers(dataRoot, discard),
   ];

@@ -18,6 +18,6 @@ export function configDocument(dataRoot: string, id: string): ImageConfig | unde
   const found = new Bun.CryptoHasher(algorithm).update(bytes).digest("hex");
   if (`${algorithm}:${found}` === id) return parseImageConfig(bytes);
   throw new TsboxError("corrupt", `Cannot read "${path}": its content is not what its name says`, {
-    hint: "remove the image and pull it again",
+    hint: "'tsbox system check --repair' deletes it; then pull or load the image again",
   });
 }

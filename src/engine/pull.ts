@@ -1,8 +1,6 @@
 /** `pull`: an image from a registry into the store, every byte checked, unpacked while it comes. */
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
-import type { Reference } from "../oci/reference.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
-import type { UserNamespace } from "../rootless/user_namespace.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import type { StoredImage } from "../storage/image_index.ts";
 import { logEvents } from "../storage/event_log.ts";
@@ -45,27 +43,29 @@ export async function pullImage(
   context: EngineContext,
   options: PullOptions,
 ): Promise<StoredImage> {
-  const references = searchedReferences(context, text);
+  // What cannot be a name is said before anything is waited for.
+  searchedReferences(context, text);
   const { layersLock } = openStore(context.dataRoot);
   const signal = options.signal ?? new AbortController().signal;
-  const userns = ownNamespace(context);
   // What is unpacked but not in the index yet must not be taken for unneeded.
   const lock = await lockFileSoon(layersLock, "shared", { signal });
   try {
-    return await pull(references, context, { ...options, signal }, userns);
+    return await pullLocked(text, context, { ...options, signal });
   } finally {
     lock.release();
-    await sweepStore(context.dataRoot, userns, options.self);
+    await sweepStore(context.dataRoot, ownNamespace(context), options.self);
   }
 }
 
-async function pull(
-  references: readonly Reference[],
+/** {@link pullImage} for who holds layers.lock. */
+export async function pullLocked(
+  text: string,
   context: EngineContext,
   options: PullOptions & { signal: AbortSignal },
-  userns: () => UserNamespace,
 ): Promise<StoredImage> {
   const { dataRoot, settings } = context;
+  const references = searchedReferences(context, text);
+  const userns = ownNamespace(context);
   const { signal, self } = options;
   const tell = options.onEvent ?? (() => {});
   const client = new RegistryClient(registryOptions(context));

@@ -3,7 +3,7 @@
  *
  * A blob has its name only when it is complete, checked and on the disk; it never changes then.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { type Digest, digestAlgorithm, digestHex, isDigest } from "../oci/digest.ts";
 import { storePaths } from "./layout.ts";
 import { syncDirectory, writeDurably } from "./replace_file.ts";
@@ -27,12 +27,20 @@ export function hasBlob(dataRoot: string, digest: Digest): boolean {
   return existsSync(blobPath(dataRoot, digest));
 }
 
-/** Stores a small blob whose digest was checked. */
+/** Stores a small blob whose digest was checked; also in the place of one that a bad disk has changed. */
 export function storeBlob(dataRoot: string, digest: Digest, bytes: Uint8Array): void {
-  if (hasBlob(dataRoot, digest)) return;
+  if (hasBytes(blobPath(dataRoot, digest), bytes)) return;
   const temporary = `${partialPath(dataRoot, digest)}.${process.pid}`;
   writeDurably(temporary, bytes);
   nameBlob(dataRoot, digest, temporary);
+}
+
+function hasBytes(path: string, bytes: Uint8Array): boolean {
+  try {
+    return statSync(path).size === bytes.length && readFileSync(path).equals(bytes);
+  } catch {
+    return false;
+  }
 }
 
 /** Gives a complete, checked blob its name. The content is on the disk already; the name need not be. */

@@ -4,7 +4,7 @@
  * Read on the path of every `run`, so one read and one parse; replaced as a whole by rename(2) under a lock.
  */
 import { ERRNO } from "../ffi/errno.ts";
-import { isErrno, readText, readTextIfAny, writeText } from "../ffi/quick_files.ts";
+import { exists, isErrno, readText, unlink, writeText } from "../ffi/quick_files.ts";
 import { parseReference } from "../oci/reference.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import {
@@ -39,7 +39,7 @@ export function listEntries(dataRoot: string): ImageEntry[] {
   try {
     text = readText(path);
   } catch (error) {
-    if (isErrno(error, ERRNO.ENOENT)) return [];
+    if (isErrno(error, ERRNO.ENOENT)) return noIndex(dataRoot);
     throw new TsboxError("host", `Cannot read "${path}": ${messageOf(error)}`, { cause: error });
   }
   return decode(path, text);
@@ -78,22 +78,41 @@ function decode(path: string, text: string): ImageEntry[] {
   try {
     file = JSON.parse(text);
   } catch (error) {
-    throw new TsboxError("corrupt", `Cannot read "${path}": ${messageOf(error)}`, {
-      cause: error,
-      hint: "tsbox system check --repair makes it anew from what is there",
-    });
+    throw damagedIndex(path, messageOf(error), error);
   }
   if (isIndexFile(file)) return file.images;
+  if (isOurs(file)) throw damagedIndex(path, "it is no list of images");
   throw new TsboxError("unsupported", `Cannot read "${path}": another version of tsbox wrote it`, {
     hint: "use that version, or another --data-root",
   });
 }
 
+/** A new store has no images. One that had some has lost them all: what is in it must not be taken for unneeded. */
+function noIndex(dataRoot: string): ImageEntry[] {
+  if (exists(indexCopy(dataRoot))) throw damagedIndex(storePaths(dataRoot).images, "it is gone");
+  return [];
+}
+
+/** Where a second index is, should a damaged disk take the first: names of images are nowhere else. Pure. */
+export function indexCopy(dataRoot: string): string {
+  return `${storePaths(dataRoot).images}.copy`;
+}
+
+function damagedIndex(path: string, reason: string, cause?: unknown): TsboxError {
+  return new TsboxError("corrupt", `Cannot read "${path}": ${reason}`, {
+    cause,
+    hint: "'tsbox system check --repair' makes it anew from what is there",
+  });
+}
+
 /** We alone write this file, whole: its version vouches for the shape of its images. */
 function isIndexFile(value: unknown): value is IndexFile {
+  return isOurs(value) && "images" in value && Array.isArray(value.images);
+}
+
+function isOurs(value: unknown): value is { version: 1 | 2 } {
   return typeof value === "object" && value !== null && "version" in value &&
-    (value.version === 1 || value.version === 2) && "images" in value &&
-    Array.isArray(value.images);
+    (value.version === 1 || value.version === 2);
 }
 
 /**
@@ -105,14 +124,8 @@ export function updateImages(
   dataRoot: string,
   change: (images: ImageEntry[]) => (ImageEntry | StoredImage)[],
 ): void {
-  const { images, imagesLock } = storePaths(dataRoot);
-  withLock(imagesLock, () => {
-    const after = change(listEntries(dataRoot));
-    // Names are nowhere else: should a damaged disk take the index, this is what it is made anew from.
-    const before = readTextIfAny(images);
-    if (before !== undefined) writeText(`${images}.old`, before, 0o600);
-    writeIndex(dataRoot, after);
-  });
+  const { imagesLock } = storePaths(dataRoot);
+  withLock(imagesLock, () => writeIndex(dataRoot, change(listEntries(dataRoot))));
 }
 
 /** Puts an index in the place of one that cannot be read. What it does is durable when this returns. */
@@ -124,8 +137,20 @@ export function replaceIndex(dataRoot: string, after: readonly (ImageEntry | Sto
 function writeIndex(dataRoot: string, after: readonly (ImageEntry | StoredImage)[]): void {
   writeImages(dataRoot, after.filter(isWhole));
   const file: IndexFile = { version: 2, images: after.map(entryOf) };
-  replaceFile(storePaths(dataRoot).images, `${JSON.stringify(file)}\n`);
+  const text = `${JSON.stringify(file)}\n`;
+  replaceFile(storePaths(dataRoot).images, text);
+  writeCopy(indexCopy(dataRoot), text);
   sweepRecords(dataRoot, after);
+}
+
+/** Not waiting for the disk: of the two files, the other one is good then. */
+function writeCopy(path: string, text: string): void {
+  try {
+    writeText(path, text, 0o600);
+  } catch {
+    // The disk is full, but the index is changed: that must not fail any more. No copy is better than half of one.
+    if (exists(path)) unlink(path);
+  }
 }
 
 /**

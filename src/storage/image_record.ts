@@ -98,7 +98,7 @@ export function missingRecord(dataRoot: string, id: string): TsboxError {
 function unreadable(path: string, reason: string, cause?: unknown): TsboxError {
   return new TsboxError("corrupt", `Cannot read "${path}": ${reason}`, {
     cause,
-    hint: "pull the image again; its layers are still there",
+    hint: "'tsbox system check --repair' makes it anew from what is there",
   });
 }
 

@@ -52,7 +52,7 @@ export function readLayerRecord(dataRoot: string, chainID: string): LayerRecord 
   } catch (error) {
     throw new TsboxError("corrupt", `Cannot read "${path}": ${messageOf(error)}`, {
       cause: error,
-      hint: "remove the image and pull it again",
+      hint: "'tsbox system check --repair' unpacks the layer anew",
     });
   }
 }

@@ -81,16 +81,44 @@ test("a layer without its record is unpacked anew", async () => {
   );
 });
 
-test("a torn index is made anew, with its names", async () => {
-  // The index before the last is kept: tag and untag, so that it has the name.
+const index = () => `${store}/images.json`;
+
+test.each(
+  [
+    ["torn", () => truncateSync(index(), 100)],
+    ["gone", () => rmSync(index())],
+    ["changed", () => writeFileSync(index(), '{"version":2,"images":[{"id":"sha256:0"}]}')],
+    ["no list", () => writeFileSync(index(), '{"version":2,"images":{}}')],
+  ] as const,
+)("an index that is %s is made anew, with all names", async (_, damage) => {
   await tsboxOk(["tag", box.image, "other"], { home: box.home });
-  await tsboxOk(["rmi", "other"], { home: box.home });
-  await mends(() => truncateSync(`${store}/images.json`, 100), /^image index: images.json/);
+  await mends(damage, /^image index: images.json is missing or cannot be read/);
+  expect(await tsboxOk(["rmi", "other"], { home: box.home })).toContain("Untagged: other:latest");
 });
 
-test("an image's lost record is made anew", async () => {
-  const [record = ""] = readdirSync(`${store}/images`);
-  await mends(() => rmSync(`${store}/images/${record}`), /its record is missing/);
+test("a store whose index is gone is not taken for an empty one", async () => {
+  renameSync(index(), `${store}/index`);
+  const { stderr, status } = await tsbox(["images"], { home: box.home });
+  expect(stderr).toMatch(/^tsbox: Cannot read ".*images.json": it is gone; .*check --repair/);
+  expect(status).toBe(1);
+  renameSync(`${store}/index`, index());
+});
+
+test.each(
+  [
+    ["lost", (path: string) => rmSync(path)],
+    ["empty", (path: string) => writeFileSync(path, "{}")],
+    ["of another content", (path: string) => {
+      const text = readFileSync(path, "utf8");
+      writeFileSync(path, text.replace('"config":{"architecture":"', "$&x"));
+    }],
+  ] as const,
+)("an image's record that is %s is made anew as it was", async (_, damage) => {
+  const [name = ""] = readdirSync(`${store}/images`);
+  const path = `${store}/images/${name}`;
+  const before = readFileSync(path, "utf8");
+  await mends(() => damage(path), /its record is missing, or not what it must be/);
+  expect(readFileSync(path, "utf8")).toBe(before);
 });
 
 test("names, locks and half-made things of the dead go", async () => {
@@ -154,22 +182,86 @@ test("an index of a newer tsbox is refused by every command, and stays as it is"
   expect(await check()).toMatchObject({ status: 0 });
 });
 
-test.each([["flipped", flipBit], ["cut", (path: string) => truncateSync(path, 20)]] as const)(
-  "a layer's blob that was %s is deleted, and the image still runs",
-  async (_, damage) => {
-    const path = layerBlobs()[_ === "cut" ? 0 : 1] ?? "";
-    await mends(() => damage(path), /^blob sha256:[0-9a-f]{64}: its bytes are others/m);
-  },
-);
+/** What the image is saved as: every byte of it. */
+async function saved(): Promise<string> {
+  const path = `${box.home.path}/saved.tar`;
+  await tsboxOk(["save", "-o", path, box.image], { home: box.home });
+  return new Bun.CryptoHasher("sha256").update(readFileSync(path)).digest("hex");
+}
 
-test("a layer that is lost with its blob takes the image along, and says so", async () => {
+/** Paths of the manifest's and the config's blob. */
+function documents(): string[] {
+  const [record = ""] = readdirSync(`${store}/images`);
+  const { manifestDigest } = JSON.parse(readFileSync(`${store}/images/${record}`, "utf8"));
+  return [manifestDigest.slice(7), record.slice(0, 64)].map((hex) =>
+    `${store}/blobs/sha256/${hex}`
+  );
+}
+
+test.each(
+  [
+    ["a layer that was flipped", () => flipBit(layerBlobs()[1] ?? "")],
+    ["a layer that was cut", () => truncateSync(layerBlobs()[0] ?? "", 20)],
+    ["the manifest", () => flipBit(documents()[0] ?? "")],
+    ["the config", () => truncateSync(documents()[1] ?? "", 20)],
+  ] as const,
+)("%s is deleted and fetched again from the image's registry", async (_, damage) => {
+  const before = await saved();
+  await mends(damage, /^blob sha256:[0-9a-f]{64}: its bytes are others/m);
+  expect(await saved()).toBe(before);
+});
+
+test("what cannot be fetched again is said, the image runs on, and the next pull brings it", async () => {
+  const before = await saved();
+  for (const path of [layerBlobs()[0] ?? "", ...documents()]) flipBit(path);
+  const blocked = ["--blocked-registry", box.image.slice(0, box.image.indexOf("/"))];
+  const offline = await tsbox([...blocked, "system", "check", "--repair"], { home: box.home });
+  expect(offline.stdout).toMatch(/^NOT mended: image .*its config, its manifest.*blocked/m);
+  expect(offline.status).toBe(1);
+  expect(await box.sh(["--pull", "never"], "cat /upper")).toBe("second layer\n");
+  expect(await tsbox(["save", "-o", "x", box.image], { home: box.home })).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^tsbox: Cannot read [^\n]*; pull or load the image again\n$/),
+  });
+  await tsboxOk(["pull", "-q", box.image], { home: box.home });
+  expect(await check()).toMatchObject({ status: 0 });
+  expect(await saved()).toBe(before);
+});
+
+test("a pull does not stumble over a damaged blob whose layer is lost", async () => {
+  const before = await saved();
+  flipBit(layerBlobs()[0] ?? "");
   for (const name of readdirSync(`${store}/layers`)) {
     renameSync(`${store}/layers/${name}`, `${store}/tmp/trash-${name}`);
   }
+  await tsboxOk(["pull", "-q", box.image], { home: box.home });
+  expect(await saved()).toBe(before);
+  expect(await box.sh(["--pull", "never"], "cat /upper")).toBe("second layer\n");
+});
+
+/** Loses every layer, unpacked and as received. */
+function loseLayers(): void {
+  for (const path of layerBlobs()) rmSync(path);
+  for (const name of readdirSync(`${store}/layers`)) {
+    renameSync(`${store}/layers/${name}`, `${store}/tmp/trash-${name}`);
+  }
+}
+
+test("layers that are lost with their blobs are fetched again", async () => {
+  await mends(loseLayers, /layers .* missing, .* \(repair: fetches what is missing/);
+});
+
+test("an image that came from nowhere and has lost its layers goes, and that is said", async () => {
+  await tsboxOk(["save", "-o", "loaded.tar", box.image], { home: box.home });
+  await tsboxOk(["rmi", box.image], { home: box.home });
+  await tsboxOk(["load", "-q", "-i", "loaded.tar"], { home: box.home });
+  loseLayers();
   const report: Report = JSON.parse((await check("--format", "json")).stdout);
-  expect(report.Problems[0]?.Repair).toBe("takes the image out of the index; pull it again");
+  expect(report.Problems[0]?.Repair).toBe(
+    "takes the image out of the index; pull, load or import it again",
+  );
   expect((await check("--repair")).status).toBe(0);
   expect(await tsboxOk(["images", "-q"], { home: box.home })).toBe("");
-  await tsboxOk(["pull", "-q", box.image], { home: box.home });
+  await tsboxOk(["load", "-q", "-i", "loaded.tar"], { home: box.home });
   expect(await box.sh(["--pull", "never"], "cat /upper")).toBe("second layer\n");
 });

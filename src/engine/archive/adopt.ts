@@ -93,7 +93,7 @@ const familiar = (name: string) => parseReference(name).familiar;
 function wholeKnown(dataRoot: string, { manifest }: LoadableImage): StoredImage | undefined {
   const known = findImage(dataRoot, manifest.config.digest);
   if (known === undefined) return undefined;
-  const digests = [known.manifestDigest, ...known.layers.map(({ digest }) => digest)];
+  const digests = [known.id, known.manifestDigest, ...known.layers.map(({ digest }) => digest)];
   return digests.every((digest) => isDigest(digest) && hasBlob(dataRoot, digest))
     ? known
     : undefined;

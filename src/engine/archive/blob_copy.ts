@@ -4,8 +4,8 @@ import { TsboxError } from "../../errors.ts";
 import { readAt } from "../../ffi/file_content.ts";
 import { digestAlgorithm, DigestHasher } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
-import { blobPath } from "../../storage/content_store.ts";
-import { changedBlob } from "./stored_contents.ts";
+import { blobPath, hasBlob } from "../../storage/content_store.ts";
+import { changedBlob, missingBlob } from "./stored_contents.ts";
 
 /** Bytes in memory at a time. */
 const PIECE = 1024 * 1024;
@@ -20,6 +20,7 @@ export async function copyBlob(
   write: (bytes: Uint8Array) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
+  if (!hasBlob(dataRoot, digest)) throw missingBlob(digest);
   const fd = openSync(blobPath(dataRoot, digest), "r");
   try {
     if (fstatSync(fd).size !== size) throw changedBlob(digest);

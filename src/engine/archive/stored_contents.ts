@@ -64,7 +64,7 @@ function availableLayer(
   throw new TsboxError(
     "not-found",
     `Cannot read the image ${name}: the store has its layer ${layer.digest} only unpacked`,
-    { hint: "remove the image and pull it again" },
+    { hint: "pull or load the image again" },
   );
 }
 
@@ -114,7 +114,8 @@ export function readDocument(dataRoot: string, digest: Digest): Uint8Array {
   throw changedBlob(digest);
 }
 
-function missingBlob(digest: Digest): TsboxError {
+/** A blob that should be there. */
+export function missingBlob(digest: Digest): TsboxError {
   return new TsboxError("not-found", `Cannot read the blob ${digest}: the store does not have it`, {
     hint: "pull or load the image again",
   });
@@ -123,6 +124,6 @@ function missingBlob(digest: Digest): TsboxError {
 /** A blob of the store that is not what its name says. */
 export function changedBlob(digest: Digest): TsboxError {
   return new TsboxError("corrupt", `Cannot use the blob ${digest}: its content was changed`, {
-    hint: "remove the image and pull or load it again",
+    hint: "'tsbox system check --repair' deletes it; then pull or load the image again",
   });
 }

@@ -1,49 +1,88 @@
 /** Images as the blobs themselves tell of them: what the index and its records are made anew from. */
 import { readFileSync, statSync } from "node:fs";
 import { TsboxError } from "../../errors.ts";
-import { isDigest } from "../../oci/digest.ts";
-import { parseImageConfig } from "../../oci/image_config.ts";
-import { MAX_MANIFEST_SIZE, parseManifest } from "../../oci/manifest.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { type ImageConfig, parseImageConfig } from "../../oci/image_config.ts";
+import { type Index, type Manifest, MAX_MANIFEST_SIZE, parseManifest } from "../../oci/manifest.ts";
 import { normalizePlatform } from "../../oci/platform.ts";
 import { blobPath, listBlobs } from "../../storage/content_store.ts";
+import type { ImageEntry } from "../../storage/image_index.ts";
 import type { CheckedImage } from "../pull/register.ts";
 
-/** Every image whose manifest and config are among the good blobs, by its id; the first of several manifests. */
-export function imagesInBlobs(
-  dataRoot: string,
-  good: ReadonlySet<string>,
-): Map<string, CheckedImage> {
-  const found = new Map<string, CheckedImage>();
+/** The documents among the good blobs. */
+export interface BlobDocuments {
+  /** Images whose manifest and config are there, by their ids: one for each manifest. */
+  images: ReadonlyMap<string, readonly CheckedImage[]>;
+  /** What each index lists. */
+  indexes: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Finds every document. */
+export function documentsInBlobs(dataRoot: string, good: ReadonlySet<string>): BlobDocuments {
+  const images = new Map<string, CheckedImage[]>();
+  const indexes = new Map<string, Set<string>>();
   for (const { digest, path } of listBlobs(dataRoot)) {
     if (!good.has(digest) || (statSync(path).size > MAX_MANIFEST_SIZE)) continue;
     const bytes = readFileSync(path);
     // An opening brace: all others are layers.
     if (bytes[0] !== 0x7b) continue;
-    try {
-      const image = imageOf(dataRoot, good, bytes, digest);
-      if (image !== undefined && !found.has(image.manifest.config.digest)) {
-        found.set(image.manifest.config.digest, image);
-      }
-    } catch (error) {
-      // A config, or a document of another kind.
-      if (!(error instanceof TsboxError)) throw error;
+    const manifest = parsed(bytes);
+    if (manifest?.kind === "index") {
+      indexes.set(digest, new Set(manifest.manifests.map((listed) => listed.digest)));
+    } else if (manifest !== undefined) {
+      const image = imageOf(dataRoot, good, manifest, { digest, bytes });
+      const id = manifest.config.digest;
+      if (image !== undefined) images.set(id, [...images.get(id) ?? [], image]);
     }
   }
-  return found;
+  return { images, indexes };
+}
+
+/** Undefined for a config, or a document of another kind. */
+function parsed(bytes: Uint8Array): Manifest | Index | undefined {
+  try {
+    return parseManifest(bytes, "");
+  } catch (error) {
+    if (error instanceof TsboxError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The documents of an image, and the index it was chosen from: of several manifests one that it came by, if there is,
+ * and of these one whose layers are there.
+ */
+export function documentsOf(
+  { id, digests }: Pick<ImageEntry, "id" | "digests">,
+  { images, indexes }: BlobDocuments,
+  good: ReadonlySet<string>,
+): { image: CheckedImage; indexDigest?: string } | undefined {
+  const wanted = digests.map((name) => name.slice(name.indexOf("@") + 1));
+  const found = (images.get(id) ?? []).map((image) => {
+    const { digest } = image.manifestDocument.descriptor;
+    const indexDigest = wanted.find((one) => indexes.get(one)?.has(digest));
+    const came = wanted.includes(digest) || indexDigest !== undefined;
+    const rank = (came ? 2 : 0) + (hasLayers(image, good) ? 1 : 0);
+    return { rank, image, ...(indexDigest !== undefined && { indexDigest }) };
+  });
+  return found.sort((a, b) => b.rank - a.rank)[0];
+}
+
+/** Whether the blobs of all layers are among the good ones. Pure. */
+export function hasLayers({ manifest }: CheckedImage, good: ReadonlySet<string>): boolean {
+  return manifest.layers.every(({ digest }) => good.has(digest));
 }
 
 function imageOf(
   dataRoot: string,
   good: ReadonlySet<string>,
-  bytes: Uint8Array,
-  digest: string,
+  manifest: Manifest,
+  { digest, bytes }: { digest: Digest; bytes: Uint8Array },
 ): CheckedImage | undefined {
-  if (!isDigest(digest)) return undefined;
-  const manifest = parseManifest(bytes, "");
-  if (manifest.kind !== "manifest" || !good.has(manifest.config.digest)) return undefined;
+  if (!good.has(manifest.config.digest)) return undefined;
   const configBytes = readFileSync(blobPath(dataRoot, manifest.config.digest));
-  const config = parseImageConfig(configBytes);
-  if (config.diffIds.length !== manifest.layers.length) return undefined;
+  const config = parsedConfig(configBytes);
+  if (config?.diffIds.length !== manifest.layers.length) return undefined;
   const { os, architecture, variant } = config;
   return {
     manifest,
@@ -55,4 +94,13 @@ function imageOf(
     configBytes,
     platform: normalizePlatform({ os, architecture, ...(variant !== undefined && { variant }) }),
   };
+}
+
+function parsedConfig(bytes: Uint8Array): ImageConfig | undefined {
+  try {
+    return parseImageConfig(bytes);
+  } catch (error) {
+    if (error instanceof TsboxError) return undefined;
+    throw error;
+  }
 }

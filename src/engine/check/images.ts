@@ -11,22 +11,31 @@ import {
 import { readImage } from "../../storage/image_record.ts";
 import { type CheckedImage, describeImage } from "../pull/register.ts";
 import { type Problem, short } from "./problem.ts";
-import type { Unpacker } from "./unpacker.ts";
+import { type BlobDocuments, documentsOf, hasLayers } from "./documents.ts";
+import { formsOf, isSound, missingBlobs } from "./image_parts.ts";
+import { setLayersAside, type Unpacker } from "./unpacker.ts";
 
 /** What is known of the blobs, and how a layer is made anew. */
 export interface ImageSources {
   dataRoot: string;
   good: ReadonlySet<string>;
-  inBlobs: ReadonlyMap<string, CheckedImage>;
+  documents: BlobDocuments;
   unpack: Unpacker;
+  /** Fetches what the store lacks of an image that has digests. @throws TsboxError */
+  fetch: (image: StoredImage) => Promise<void>;
 }
 
 /** Looks at every image of the index. */
 export function checkImages(sources: ImageSources): Problem[] {
-  return listEntries(sources.dataRoot).flatMap((entry) => {
-    const image = recordOf(sources.dataRoot, entry);
-    return image === undefined ? [withoutRecord(entry, sources)] : imageProblems(image, sources);
-  });
+  const { dataRoot, good } = sources;
+  const found = listEntries(dataRoot).map((entry) => ({
+    entry,
+    image: recordOf(sources, entry),
+  }));
+  const forms = formsOf(found.flatMap(({ image }) => image?.layers ?? []), good);
+  return found.flatMap(({ entry, image }) =>
+    image === undefined ? [withoutRecord(entry, sources)] : imageProblems(image, sources, forms)
+  );
 }
 
 function shown({ id, names, digests }: ImageEntry): string {
@@ -34,9 +43,12 @@ function shown({ id, names, digests }: ImageEntry): string {
   return name === undefined ? `image ${short(id)}` : `image ${short(id)} (${name})`;
 }
 
-function recordOf(dataRoot: string, entry: ImageEntry): StoredImage | undefined {
+/** Undefined for one that cannot be read, or that says something else than the image's own documents. */
+function recordOf(sources: ImageSources, entry: ImageEntry): StoredImage | undefined {
   try {
-    return readImage(dataRoot, entry);
+    const image = readImage(sources.dataRoot, entry);
+    const config = sources.documents.images.get(entry.id)?.[0]?.config;
+    return image !== undefined && isSound(image, config) ? image : undefined;
   } catch (error) {
     if (error instanceof TsboxError && error.code === "corrupt") return undefined;
     throw error;
@@ -44,8 +56,8 @@ function recordOf(dataRoot: string, entry: ImageEntry): StoredImage | undefined 
 }
 
 function withoutRecord(entry: ImageEntry, sources: ImageSources): Problem {
-  const what = `${shown(entry)}: its record is missing or cannot be read`;
-  const found = sources.inBlobs.get(entry.id);
+  const what = `${shown(entry)}: its record is missing, or not what it must be`;
+  const found = documentsOf(entry, sources.documents, sources.good);
   if (found === undefined) return forgotten(what, entry, sources.dataRoot);
   return {
     what,
@@ -55,57 +67,77 @@ function withoutRecord(entry: ImageEntry, sources: ImageSources): Problem {
 }
 
 /** Writes the record of an image that the index has. */
-function putRecord(entry: ImageEntry, found: CheckedImage, { dataRoot }: ImageSources): void {
-  const records = chainIDs(found.config.diffIds).flatMap((chainID) =>
+function putRecord(
+  entry: ImageEntry,
+  { image, indexDigest }: { image: CheckedImage; indexDigest?: string },
+  { dataRoot }: ImageSources,
+): void {
+  const records = chainIDs(image.config.diffIds).flatMap((chainID) =>
     hasLayer(dataRoot, chainID) ? [readLayerRecord(dataRoot, chainID)] : []
   );
-  const image = { ...describeImage(found, entry, records), ...entry };
-  updateImages(dataRoot, (images) => images.map((other) => other.id === image.id ? image : other));
+  const described = {
+    ...describeImage(image, entry, records),
+    ...(indexDigest !== undefined && { indexDigest }),
+    ...entry,
+  };
+  updateImages(
+    dataRoot,
+    (images) => images.map((other) => other.id === entry.id ? described : other),
+  );
 }
 
 /** An image that cannot be run any more, with nothing here to make it whole. */
 function forgotten(what: string, entry: ImageEntry, dataRoot: string): Problem {
   return {
     what,
-    remedy: "takes the image out of the index; pull it again",
+    remedy: "takes the image out of the index; pull, load or import it again",
     mend: () => updateImages(dataRoot, (images) => images.filter(({ id }) => id !== entry.id)),
   };
 }
 
-function imageProblems(image: StoredImage, sources: ImageSources): Problem[] {
-  const { good } = sources;
-  const chain = chainIDs(image.config.diffIds);
-  if (chain.join() !== image.chainIDs.join()) {
-    return [
-      forgotten(`${shown(image)}: its layers are not those of its config`, image, sources.dataRoot),
-    ];
-  }
-  const documents: Problem[] = [["config", image.id], ["manifest", image.manifestDigest]]
-    .filter(([, digest = ""]) => !good.has(digest))
-    .map(([kind]) => ({
-      what: `${shown(image)}: its ${kind} is not there, or damaged`,
-      remedy: "it can be run, but not pushed or saved as it was; pull it again",
-    }));
-  return [...documents, ...layerProblems(image, sources)];
+function imageProblems(
+  image: StoredImage,
+  sources: ImageSources,
+  forms: ReadonlySet<string>,
+): Problem[] {
+  const broken = image.chainIDs.filter((chainID, i) =>
+    !isLayer(sources.dataRoot, chainID, image.layers[i]?.diffID ?? "")
+  );
+  if (broken.length > 0) return [brokenLayers(image, broken, sources)];
+  const lost = missingBlobs(image, sources.good, forms);
+  if (lost === undefined) return [];
+  const what = `${shown(image)}: ${lost} not there, or damaged`;
+  return image.digests.length > 0
+    ? [{
+      what,
+      remedy: "fetches what is missing from the registry that it came from",
+      mend: () => sources.fetch(image),
+    }]
+    : [{
+      what,
+      remedy: "it can be run, but not pushed or saved as it was; load or import it again",
+    }];
 }
 
-function layerProblems(image: StoredImage, sources: ImageSources): Problem[] {
-  const { dataRoot, good, inBlobs, unpack } = sources;
-  const broken = image.chainIDs.filter((chainID, i) =>
-    !isLayer(dataRoot, chainID, image.layers[i]?.diffID ?? "")
-  );
-  if (broken.length === 0) return [];
+function brokenLayers(image: StoredImage, broken: string[], sources: ImageSources): Problem {
+  const { dataRoot, good, documents, unpack } = sources;
   const what = `${shown(image)}: ${broken.length === 1 ? "layer" : "layers"} ${
     broken.map(short).join(", ")
   } missing, or not what the record says`;
-  const found = inBlobs.get(image.id);
-  const source = found?.manifest.layers.every(({ digest }) => good.has(digest)) ? found : undefined;
-  if (source === undefined) return [forgotten(what, image, dataRoot)];
-  return [{
+  const source = documents.images.get(image.id)?.find((one) => hasLayers(one, good));
+  if (source !== undefined) {
+    const remedy = "unpacks the image's blobs anew";
+    return { what, remedy, mend: () => unpack(source, broken) };
+  }
+  if (image.digests.length === 0) return forgotten(what, image, dataRoot);
+  return {
     what,
-    remedy: "unpacks the image's blobs anew",
-    mend: () => unpack(source, broken),
-  }];
+    remedy: "fetches what is missing from the registry that it came from",
+    mend: async () => {
+      setLayersAside(dataRoot, broken);
+      await sources.fetch(image);
+    },
+  };
 }
 
 function isLayer(dataRoot: string, chainID: string, diffID: string): boolean {

@@ -1,11 +1,20 @@
 /** The image index itself. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { TsboxError } from "../../errors.ts";
-import { type ImageEntry, listEntries, replaceIndex } from "../../storage/image_index.ts";
+import {
+  type ImageEntry,
+  indexCopy,
+  listEntries,
+  replaceIndex,
+  type StoredImage,
+} from "../../storage/image_index.ts";
+import { isDigest } from "../../oci/digest.ts";
 import { storePaths } from "../../storage/layout.ts";
 import { type CheckedImage, describeImage } from "../pull/register.ts";
 import { chainIDs, hasLayer, readLayerRecord } from "../../storage/layers.ts";
+import { type BlobDocuments, documentsOf } from "./documents.ts";
 import type { Problem } from "./problem.ts";
+import { areWords, isObject } from "./shapes.ts";
 
 /**
  * An index that cannot be read.
@@ -13,49 +22,69 @@ import type { Problem } from "./problem.ts";
  */
 export function checkIndex(
   dataRoot: string,
-  inBlobs: () => ReadonlyMap<string, CheckedImage>,
+  documents: BlobDocuments,
+  good: ReadonlySet<string>,
 ): Problem[] {
   try {
-    listEntries(dataRoot);
-    return [];
+    if (listEntries(dataRoot).every(isEntry)) return [];
   } catch (error) {
     if (!(error instanceof TsboxError) || error.code !== "corrupt") throw error;
-    return [{
-      what: "image index: images.json cannot be read",
-      remedy: "makes it anew from the index before it and the manifests and configs in blobs/",
-      mend: () => rebuildIndex(dataRoot, inBlobs()),
-    }];
   }
+  return [{
+    what: "image index: images.json is missing or cannot be read",
+    remedy: "makes it anew from its copy and the manifests and configs in blobs/",
+    mend: () => rebuildIndex(dataRoot, documents, good),
+  }];
 }
 
-/** Names are in no blob: they come from the index that the lost one replaced. */
-function rebuildIndex(dataRoot: string, inBlobs: ReadonlyMap<string, CheckedImage>): void {
-  const before = previousEntries(dataRoot);
-  const whole = [...inBlobs.values()].filter(({ config }) =>
-    chainIDs(config.diffIds).every((chainID) => hasLayer(dataRoot, chainID))
-  );
-  const images = whole.map((image) => {
-    const known = before.find(({ id }) => id === image.manifest.config.digest);
-    const records = chainIDs(image.config.diffIds).map((id) => readLayerRecord(dataRoot, id));
-    const described = describeImage(image, known ?? { names: [], digests: [] }, records);
-    return { ...described, ...known };
+/** Names are in no blob: they come from the copy, or from what can be read of the index itself. */
+function rebuildIndex(
+  dataRoot: string,
+  documents: BlobDocuments,
+  good: ReadonlySet<string>,
+): void {
+  const before = entriesIn(indexCopy(dataRoot)) ?? entriesIn(storePaths(dataRoot).images) ?? [];
+  const images = [...documents.images.keys()].flatMap((id) => {
+    const known = before.find((entry) => entry.id === id);
+    const found = documentsOf(known ?? { id, digests: [] }, documents, good);
+    return found === undefined ? [] : described(dataRoot, found, known);
   });
   const made = new Set(images.map(({ id }) => id));
   replaceIndex(dataRoot, [...before.filter(({ id }) => !made.has(id)), ...images]);
 }
 
-function previousEntries(dataRoot: string): ImageEntry[] {
-  const path = `${storePaths(dataRoot).images}.old`;
-  if (!existsSync(path)) return [];
+/** Nothing for an image whose layers are not all unpacked. */
+function described(
+  dataRoot: string,
+  { image, indexDigest }: { image: CheckedImage; indexDigest?: string },
+  known: ImageEntry | undefined,
+): StoredImage[] {
+  const chain = chainIDs(image.config.diffIds);
+  if (!chain.every((chainID) => hasLayer(dataRoot, chainID))) return [];
+  const records = chain.map((chainID) => readLayerRecord(dataRoot, chainID));
+  return [{
+    ...describeImage(image, known ?? { names: [], digests: [] }, records),
+    ...(indexDigest !== undefined && { indexDigest }),
+    ...known,
+  }];
+}
+
+/** What is sound of an index; undefined when there is nothing to read. */
+function entriesIn(path: string): ImageEntry[] | undefined {
   try {
     const file: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return isIndex(file) ? file.images : [];
+    return isIndex(file) ? file.images.filter(isEntry) : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }
 
-function isIndex(value: unknown): value is { images: ImageEntry[] } {
-  return typeof value === "object" && value !== null && "images" in value &&
-    Array.isArray(value.images);
+function isIndex(value: unknown): value is { images: unknown[] } {
+  return isObject(value) && Array.isArray(value["images"]);
+}
+
+function isEntry(value: unknown): value is ImageEntry {
+  return isObject(value) && typeof value["id"] === "string" && isDigest(value["id"]) &&
+    areWords(value["names"]) && areWords(value["digests"]) &&
+    typeof value["created"] === "string" && typeof value["size"] === "number";
 }

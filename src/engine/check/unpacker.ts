@@ -24,11 +24,7 @@ export interface UnpackerOptions {
 export function unpackerOf(options: UnpackerOptions): Unpacker {
   const { dataRoot, userns, self } = options;
   return async (image, broken) => {
-    for (const home of broken.map((chainID) => layerHome(dataRoot, chainID))) {
-      if (existsSync(home)) {
-        renameSync(home, trashPath(dataRoot, `layer-${crypto.randomUUID()}`));
-      }
-    }
+    setLayersAside(dataRoot, broken);
     const workers = layerWorkers(userns, self);
     const source = {
       kind: "files",
@@ -40,4 +36,11 @@ export function unpackerOf(options: UnpackerOptions): Unpacker {
       workers.close();
     }
   };
+}
+
+/** Moves what is left of layers out of the way of those that are made anew. */
+export function setLayersAside(dataRoot: string, chainIDs: readonly string[]): void {
+  for (const home of chainIDs.map((chainID) => layerHome(dataRoot, chainID))) {
+    if (existsSync(home)) renameSync(home, trashPath(dataRoot, `layer-${crypto.randomUUID()}`));
+  }
 }

@@ -10,6 +10,7 @@ import { TsboxError } from "../../errors.ts";
 import { removeTrees } from "../worker.ts";
 import { downloadBlob } from "./download.ts";
 import { LayerEvents } from "./layer_events.ts";
+import { lacksBlob } from "./lacks_blob.ts";
 import { Unpacking } from "./unpacking.ts";
 import type { LayerWork, RegistrySource, WantedLayer } from "./work.ts";
 
@@ -37,14 +38,16 @@ export async function provideLayer(layer: WantedLayer, work: LayerWork): Promise
   }
 }
 
+/** The layer, unless its blob is to be fetched: then it is unpacked once more, since only so is its content checked. */
 function existing(
-  { chainID }: WantedLayer,
-  { dataRoot }: LayerWork,
+  layer: WantedLayer,
+  work: LayerWork,
   events: LayerEvents,
 ): LayerRecord | undefined {
-  if (!hasLayer(dataRoot, chainID)) return undefined;
+  const { dataRoot } = work;
+  if (!hasLayer(dataRoot, layer.chainID) || lacksBlob(layer, work)) return undefined;
   events.exists();
-  return readLayerRecord(dataRoot, chainID);
+  return readLayerRecord(dataRoot, layer.chainID);
 }
 
 async function make(
@@ -67,7 +70,7 @@ async function make(
   }
 }
 
-/** Another blob may hold the same layer, and its pull may have been faster. */
+/** The layer may be there: another blob may hold the same, and its pull have been faster. */
 function giveName(path: string, name: string): void {
   try {
     renameSync(path, name);
@@ -82,13 +85,19 @@ async function fetchAndUnpack(
   target: string,
   events: LayerEvents,
 ): Promise<LayerRecord> {
-  const { digest, size } = layer.descriptor;
-  const { dataRoot, signal } = work;
+  const { digest } = layer.descriptor;
+  const { dataRoot } = work;
   const source = sourceOf(work, digest);
   if (source.kind === "file") {
-    events.downloaded();
-    const unpacking = new Unpacking(layer, work, source.path, target, events);
-    return await guarded(unpacking, signal, () => unpacking.finish(size));
+    try {
+      return await unpackFile(source.path, layer, work, target, events);
+    } catch (error) {
+      if (!isGuilty(error) || work.source.kind === "files") throw error;
+      // The disk has changed it; the registry has another.
+      rmSync(source.path, { force: true });
+      await removeTrees([target], work.userns(), work.self);
+      return await fetchAndUnpack(layer, work, target, events);
+    }
   }
   refuseTooLarge(layer, work);
   const path = partialPath(dataRoot, digest);
@@ -106,6 +115,18 @@ async function fetchAndUnpack(
   // Once more, from nothing.
   await removeTrees([target], work.userns(), work.self);
   return await downloadAndUnpack(layer, work, source, path, target, events);
+}
+
+async function unpackFile(
+  path: string,
+  layer: WantedLayer,
+  work: LayerWork,
+  target: string,
+  events: LayerEvents,
+): Promise<LayerRecord> {
+  events.downloaded();
+  const unpacking = new Unpacking(layer, work, path, target, events);
+  return await guarded(unpacking, work.signal, () => unpacking.finish(layer.descriptor.size));
 }
 
 /** Before a byte is stored: compressed it is hardly larger than what it may become. */
