@@ -26,7 +26,7 @@ async function loadedWith(...entries: string[]): Promise<Set<string>> {
   return found;
 }
 
-const RUN = ["src/main.ts", "src/cli/main.ts", "src/cli/context.ts", "src/cli/commands/run.ts"];
+const RUN = ["src/main.ts", "src/cli/main.ts", "src/cli/commands/run.ts"];
 
 test("a run loads modules of ours only: Node's and bun:ffi take a millisecond", async () => {
   const loaded = await loadedWith(...RUN);
@@ -53,7 +53,8 @@ test("--version loads one small module", async () => {
   expect([...await loadedWith("src/main.ts")]).toEqual(["src/main.ts"]);
 });
 
-test("in the executable a run is two pieces: what every command line loads first, and the rest", async () => {
+/** The pieces of the executable by their names. */
+async function executablePieces(): Promise<Map<string, string>> {
   const { outputs } = await Bun.build({
     entrypoints: [join(ROOT, "src/main.ts")],
     target: "bun",
@@ -63,13 +64,50 @@ test("in the executable a run is two pieces: what every command line loads first
   });
   const pieces = new Map<string, string>();
   for (const output of outputs) pieces.set(output.path.replace(/^\.?\//, ""), await output.text());
-  const home = (code: string) => [...pieces].find(([, text]) => text.includes(code))?.[0];
-  const first = home("async function cliMain");
-  for (const code of ["class TsboxError", "class OutputClosed", "function findCommand("]) {
-    expect(home(code)).toBe(first);
+  return pieces;
+}
+
+/** The names of the pieces that are loaded with the one that has this code, without what only names others' code. */
+function loadedPieces(pieces: ReadonlyMap<string, string>, code: string): Set<string> {
+  const [start] = [...pieces].find(([, text]) => text.includes(code)) ?? [];
+  const found = new Set<string>();
+  const waiting = start === undefined ? [] : [start];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (found.has(name)) continue;
+    found.add(name);
+    const { imports } = new Bun.Transpiler({ loader: "js" }).scan(pieces.get(name) ?? "");
+    for (const { kind, path } of imports) {
+      if (kind === "import-statement" && path.startsWith("./")) waiting.push(path.slice(2));
+    }
   }
-  expect(home("class Launch ")).not.toBe(first);
-  expect(home("class Launch ")).toBe(home("function makeRunOptions("));
-  expect(home("function findSettings(")).toBe(home("function makeRunOptions("));
-  expect(home("function openFile(")).toBe(home("function makeRunOptions("));
+  return found;
+}
+
+test("in the executable a command is few pieces: what all load first, and one or two of its own", async () => {
+  const pieces = await executablePieces();
+  const first = loadedPieces(pieces, "async function cliMain");
+  expect(first.size).toBe(1);
+  const loaded = (code: string) => loadedPieces(pieces, code).difference(first).size;
+  expect(loaded("class TsboxError")).toBe(0);
+  expect(loaded("function findSettings(")).toBe(0);
+  expect(loaded("function listEntries(")).toBe(0);
+  expect(loaded("class Launch ")).toBe(1);
+  expect(loaded("function makeRunOptions(")).toBe(1);
+  expect(loaded("function startExec(")).toBe(2);
+  expect(loaded("function makeExecOptions(")).toBe(2);
+  expect(loaded("function containerSummaries(")).toBe(1);
+  expect(loaded("function imageSummaries(")).toBe(1);
+  expect(loaded("function formatRows(")).toBe(1);
+});
+
+test("ps and images load nothing of Node's, and nothing that starts processes", async () => {
+  for (const command of ["ps", "images"]) {
+    const loaded = await loadedWith(
+      "src/main.ts",
+      "src/cli/main.ts",
+      `src/cli/commands/${command}.ts`,
+    );
+    expect([...loaded].filter((path) => !path.startsWith("src/"))).toEqual(["bun:ffi"]);
+    expect(loaded).not.toContain("src/ffi/process.ts");
+  }
 });

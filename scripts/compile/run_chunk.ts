@@ -1,22 +1,20 @@
 /**
- * Keeps the code that every `run` loads in one piece of the executable.
+ * Keeps the code that common commands load in few pieces of the executable.
  *
  * The bundler puts modules together that the same import()s lead to. `run` shares one part of its modules
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
- * load. So whatever is loaded by import() and shares something with `run` is made to lead to all of `run`,
- * which costs the others half a millisecond. No module of ours does anything when it is loaded.
- *
- * In the same way what every command line loads first is one piece, and not five: whatever else is loaded by
- * import() shares some of it, and is made to lead to all of it. Commands come after it anyway; workers and
- * monitors load 20 KB more.
+ * load. So there are four large ones, and whatever is loaded by import() and shares something with one of them
+ * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
+ * loads, together with what `run` shares with the lists `ps` and `images`; the rest of `run`; what `exec` needs
+ * besides; the lists. No module of ours does anything when it is loaded.
  */
 import { dirname, join, relative } from "node:path";
 import type { BunPlugin } from "bun";
 
 const CLI = "src/cli/main.ts";
 const RUN = "src/cli/commands/run.ts";
-/** What is loaded by import() for every command: with `run`, so that it is no further piece. */
-const CONTEXT = "src/cli/context.ts";
+const EXEC = "src/cli/commands/exec.ts";
+const LISTS = ["src/cli/commands/ps.ts", "src/cli/commands/images.ts"];
 
 type Graph = ReadonlyMap<string, { always: readonly string[]; later: readonly string[] }>;
 
@@ -38,15 +36,25 @@ export async function runChunk(root: string): Promise<BunPlugin> {
   };
 }
 
+/** The modules of each piece; one that is loaded needs those before it. */
+export function pieces(graph: Graph): ReadonlySet<string>[] {
+  const [run, lists] = [reached(graph, RUN), reached(graph, ...LISTS)];
+  const first = reached(graph, CLI).union(run.intersection(lists));
+  const rest = run.difference(first);
+  const exec = reached(graph, EXEC).difference(first).difference(rest);
+  return [first, rest, exec, lists.difference(first)];
+}
+
 /** What each module is made to import beside its own imports. */
-function additions(graph: Graph): Map<string, string[]> {
-  const first = reached(graph, CLI);
-  const added = new Map<string, string[]>();
+function additions(graph: Graph): Map<string, Set<string>> {
+  const all = pieces(graph);
+  const added = new Map<string, Set<string>>();
   for (const entry of laterEntries(graph)) {
-    if (entry !== CLI && !reached(graph, entry).isDisjointFrom(first)) added.set(entry, [CLI]);
+    const own = reached(graph, entry);
+    const met = all.filter((piece) => !piece.isDisjointFrom(own));
+    const more = new Set(met.flatMap((piece) => [...piece]));
+    if (more.size > 0) added.set(entry, more.union(all[0] ?? more));
   }
-  for (const path of companions(graph)) added.set(path, [CLI, RUN]);
-  added.set(RUN, [CLI, CONTEXT]);
   return added;
 }
 
@@ -54,18 +62,9 @@ function laterEntries(graph: Graph): Set<string> {
   return new Set([...graph.values()].flatMap(({ later }) => later));
 }
 
-/** What is loaded by import() and shares modules with `run`, beyond those of every command line. */
-export function companions(graph: Graph): string[] {
-  const shared = reached(graph, RUN);
-  for (const path of reached(graph, CLI)) shared.delete(path);
-  return [...laterEntries(graph)].filter((entry) =>
-    entry !== RUN && entry !== CLI && !reached(graph, entry).isDisjointFrom(shared)
-  );
-}
-
-function reached(graph: Graph, entry: string): Set<string> {
+function reached(graph: Graph, ...entries: string[]): Set<string> {
   const found = new Set<string>();
-  const waiting = [entry];
+  const waiting = [...entries];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (found.has(path)) continue;
     found.add(path);

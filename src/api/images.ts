@@ -1,5 +1,6 @@
 /** `/images`. */
 import type { Hono } from "hono";
+import { containerCounts } from "../engine/container_counts.ts";
 import { IMAGE_FILTERS, imageSummaries } from "../engine/images.ts";
 import { layerShares, readImageParts } from "../engine/image_sizes.ts";
 import { inspectObject } from "../engine/inspect.ts";
@@ -23,6 +24,7 @@ export function imageRoutes(app: Hono, { context, self, signal }: Door): void {
       : undefined;
     return c.json(imageSummaries(context, filtersOf(query, IMAGE_FILTERS), {
       labels: true,
+      users: containerCounts(context.dataRoot),
       ...(shares !== undefined && { shares }),
     }));
   });

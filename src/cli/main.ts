@@ -2,6 +2,7 @@ import type { Settings } from "../engine/settings/table.ts";
 import { isTerminal } from "../ffi/terminal.ts";
 import type { Command } from "./command.ts";
 import { findCommand, unknownCommand } from "./commands.ts";
+import { callerContext } from "./context.ts";
 import type { CliIo, Streams } from "./io.ts";
 import { parseLine } from "./parse.ts";
 import { errorText, exitStatus } from "./report.ts";
@@ -63,7 +64,6 @@ async function invoke(
     io.out(commandHelp(grammar));
     return 0;
   }
-  const { callerContext } = await import("./context.ts");
   return await command.run(line, io, await callerContext(io, flags));
 }
 

@@ -3,6 +3,7 @@ import type { SelfCommand } from "../rootless/worker.ts";
 import { scanContainers } from "../storage/containers.ts";
 import { volumeUsers } from "../storage/volume_references.ts";
 import type { ContainerSummary, ImageSummary, VolumeInfo } from "./api_types.ts";
+import { containerCounts } from "./container_counts.ts";
 import { containerSizes } from "./container_sizes.ts";
 import type { EngineContext } from "./context.ts";
 import { diskShares, readImageParts, totalSizes } from "./image_sizes.ts";
@@ -33,7 +34,8 @@ export interface DiskUsage {
 export async function diskUsage(context: EngineContext, self: SelfCommand): Promise<DiskUsage> {
   const parts = readImageParts(context.dataRoot);
   const shares = diskShares(parts);
-  const images = imageSummaries(context, new Map(), { labels: true, shares })
+  const users = containerCounts(context.dataRoot);
+  const images = imageSummaries(context, new Map(), { labels: true, users, shares })
     .map((image) => ({ ...image, Size: shares.get(image.Id)?.size ?? image.Size }));
   const used = new Set(images.filter((i) => i.Containers > 0).map((i) => i.Id));
   const { total, reclaimable } = totalSizes(parts, ({ id }) => used.has(id));

@@ -1,5 +1,6 @@
 /** `images --tree`: images, the platforms they are for, and what they take of the disk. */
 import { formatPlatform } from "../oci/platform.ts";
+import { containerCounts } from "./container_counts.ts";
 import type { EngineContext } from "./context.ts";
 import type { Filters } from "./filters.ts";
 import { contentSizes, diskShares, readImageParts } from "./image_sizes.ts";
@@ -27,7 +28,8 @@ export function imageTree(context: EngineContext, filters: Filters, named?: stri
   const parts = readImageParts(context.dataRoot);
   const [usage, content] = [diskShares(parts), contentSizes(parts)];
   const whole = new Map(parts.images.map((image) => [image.id, image]));
-  return imageSummaries(context, filters, { ...(named !== undefined && { named }) })
+  const users = containerCounts(context.dataRoot);
+  return imageSummaries(context, filters, { users, ...(named !== undefined && { named }) })
     .flatMap(({ Id: id, RepoTags: names, Containers: containers }) => {
       const image = whole.get(id);
       // Pulled since the parts were read.

@@ -1,6 +1,5 @@
 /** `images`: what the store has, filtered as docker does. */
 import { familiarForm, parseReference } from "../oci/reference.ts";
-import { listContainers } from "../storage/containers.ts";
 import {
   findImageIn,
   type ImageEntry,
@@ -23,6 +22,8 @@ export interface ImageListOptions {
   named?: string;
   /** Fill in `Labels`, which takes reading every image's record. */
   labels?: boolean;
+  /** How many containers were made of an image, by its id; without, `Containers` is -1. */
+  users?: ReadonlyMap<string, number>;
   /** What of an image's unpacked layers is shared, by its id; without, `SharedSize` is -1. */
   shares?: ReadonlyMap<string, DiskShare>;
 }
@@ -34,11 +35,10 @@ export interface ImageListOptions {
 export function imageSummaries(
   context: EngineContext,
   filters: Filters,
-  { named, labels = false, shares }: ImageListOptions = {},
+  { named, labels = false, users, shares }: ImageListOptions = {},
 ): ImageSummary[] {
   const { dataRoot } = context;
   const images = listEntries(dataRoot);
-  const users = containerCounts(dataRoot);
   const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])]
     .flatMap(globs);
   const isWanted = entryFilter(images, filters, Date.now());
@@ -49,7 +49,7 @@ export function imageSummaries(
     if (!isWanted(entry)) continue;
     const image = labels || byLabel ? wholeImage(dataRoot, entry) : entry;
     if (image === undefined || (byLabel && !hasLabels(filters, labelsOf(image)))) continue;
-    const whole = summary(image, users.get(image.id), shares?.get(image.id));
+    const whole = summary(image, users, shares?.get(image.id));
     const named = patterns.length === 0 ? whole : withNames(whole, patterns);
     if (named !== undefined) summaries.push(named);
   }
@@ -60,17 +60,9 @@ function labelsOf(image: ImageEntry | StoredImage): Record<string, string> {
   return "config" in image ? image.config.labels : {};
 }
 
-function containerCounts(dataRoot: string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { record } of listContainers(dataRoot)) {
-    counts.set(record.image.id, (counts.get(record.image.id) ?? 0) + 1);
-  }
-  return counts;
-}
-
 function summary(
   image: ImageEntry | StoredImage,
-  containers: number | undefined,
+  users: ImageListOptions["users"],
   share: DiskShare | undefined,
 ): ImageSummary {
   return {
@@ -82,7 +74,7 @@ function summary(
     Size: image.size,
     SharedSize: share === undefined ? -1 : share.shared,
     Labels: labelsOf(image),
-    Containers: containers ?? 0,
+    Containers: users === undefined ? -1 : users.get(image.id) ?? 0,
   };
 }
 
