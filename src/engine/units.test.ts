@@ -30,7 +30,7 @@ test("durations are said in docker's words", () => {
 });
 
 test("a time that is not known is N/A", () => {
-  expect([ago("", 5), ago("0001-01-01T00:00:00Z", 5), goTime("x")]).toEqual(["N/A", "N/A", "N/A"]);
-  expect(ago("2024-01-01T00:00:00Z", Date.parse("2024-01-01T00:00:05Z"))).toBe("5 seconds ago");
+  expect([ago(0, 5), ago(NaN, 5), goTime("x")]).toEqual(["N/A", "N/A", "N/A"]);
+  expect(ago(1000, 1_005_000)).toBe("5 seconds ago");
   expect(goTime("2024-01-31T12:00:00.5Z")).toBe("2024-01-31 12:00:00 +0000 UTC");
 });

@@ -48,10 +48,9 @@ export function humanDuration(milliseconds: number): string {
   return `${Math.floor(hours / YEAR)} years`;
 }
 
-/** `3 weeks ago`; docker's `N/A` where no time is known. */
-export function ago(time: string, now: number): string {
-  const then = Date.parse(time);
-  return Number.isNaN(then) || then <= 0 ? "N/A" : `${humanDuration(now - then)} ago`;
+/** `3 weeks ago`; docker's `N/A` where no time is known. @param seconds since the epoch @param now in milliseconds */
+export function ago(seconds: number, now: number): string {
+  return seconds > 0 ? `${humanDuration(now - seconds * 1000)} ago` : "N/A";
 }
 
 /** A time as Go prints it, in UTC: `2024-01-31 12:00:00 +0000 UTC`. */

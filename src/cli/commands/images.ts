@@ -3,9 +3,9 @@ import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../../engine/context.ts";
 import { type Filters, parseFilters } from "../../engine/filters.ts";
 import { IMAGE_FILTERS, imageSummaries } from "../../engine/images.ts";
-import { goTime, humanDuration, humanSize } from "../../engine/units.ts";
+import { ago, goTime, humanSize } from "../../engine/units.ts";
 import type { Command } from "../command.ts";
-import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import { type Fields, formatList, type ListLayout } from "../format/rows.ts";
 import { printFormatted } from "../format/print_formatted.ts";
 import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
@@ -57,16 +57,17 @@ export const command: Command = {
     const { flags, args } = line;
     const filters = parseFilters(flags.all("filter"), IMAGE_FILTERS);
     if (flags.on("tree")) return await printTree(line, io, context, filters);
-    const options = { digests: flags.on("digests"), full: flags.on("no-trunc") };
+    const digests = flags.on("digests");
     const output = outputOptions(line);
     const images = imageSummaries(context, filters, {
       ...(args[0] !== undefined && { named: args[0] }),
+      ...(needsUsers(output.format) && { users: await readUsers(context.dataRoot) }),
       ...(needsShares(output.format) && { shares: await readShares(context.dataRoot) }),
     });
-    const withDigest = options.digests || Boolean(output.format?.includes(".Digest"));
-    const rows = allRows(images, { ...options, digests: withDigest });
-    const shown = output.quiet ? uniqueIds(rows) : rows;
-    printFormatted(io, formatRows(shown, layout(options.digests), output));
+    const all = namedImages(images, digests || Boolean(output.format?.includes(".Digest")));
+    const shown = output.quiet ? uniqueImages(all) : all;
+    const fields = imageFields(flags.on("no-trunc"));
+    printFormatted(io, formatList(shown, fields, layout(digests), output));
     return 0;
   },
 };
@@ -97,6 +98,16 @@ async function printTree(
   return 0;
 }
 
+/** The table does not show how many containers an image has, and reading a thousand takes longer than the list. */
+function needsUsers(format: string | undefined): boolean {
+  return format !== undefined && format.trim() !== "table";
+}
+
+async function readUsers(dataRoot: string) {
+  const { containerCounts } = await import("../../engine/container_counts.ts");
+  return containerCounts(dataRoot);
+}
+
 /** Only who asks for them waits for these sizes: they take a look at every layer. */
 function needsShares(format: string | undefined): boolean {
   return format !== undefined && /SharedSize|UniqueSize|\bjson\b/.test(format);
@@ -107,37 +118,31 @@ async function readShares(dataRoot: string) {
   return layerShares(readImageParts(dataRoot));
 }
 
-/** An image with three names is one image. */
-function uniqueIds(rows: readonly Row[]): Row[] {
-  return [...new Map(rows.map((row) => [row["ID"], row])).values()];
-}
-
-// Plain loops from here on: what is called for each of a thousand images is interpreted, and a method
-// with a callback takes as long as ten rounds of a loop, as does taking an array apart by a pattern.
-
-function allRows(
-  images: readonly ImageSummary[],
-  options: { digests: boolean; full: boolean },
-): Row[] {
-  const rows: Row[] = [];
-  for (const image of images) {
-    for (const name of shownNames(image, options.digests)) {
-      rows.push(imageRow(image, name, options.full));
-    }
-  }
-  return rows;
-}
-
-/** What one row calls an image. */
-interface ShownName {
+/** An image by one of its names: a line of the list. */
+export interface NamedImage {
+  image: ImageSummary;
   repository: string;
   tag: string;
   digest: string;
 }
 
+/** An image with three names is one image. */
+function uniqueImages(all: readonly NamedImage[]): NamedImage[] {
+  return [...new Map(all.map((named) => [named.image.Id, named])).values()];
+}
+
+// Plain loops from here on: what is called for each of a thousand images is interpreted, and a method
+// with a callback takes as long as ten rounds of a loop, as does taking an array apart by a pattern.
+
+function namedImages(images: readonly ImageSummary[], digests: boolean): NamedImage[] {
+  const all: NamedImage[] = [];
+  for (const image of images) addNames(all, image, digests);
+  return all;
+}
+
 /** One for each name; with digests, for each name and digest of a repository. */
-function shownNames(image: ImageSummary, digests: boolean): ShownName[] {
-  const names: ShownName[] = [];
+function addNames(all: NamedImage[], image: ImageSummary, digests: boolean): void {
+  const before = all.length;
   const repositories: string[] = [];
   for (const text of image.RepoTags) {
     const colon = text.lastIndexOf(":");
@@ -146,17 +151,16 @@ function shownNames(image: ImageSummary, digests: boolean): ShownName[] {
     repositories.push(repository);
     const own = digests ? digestsOf(image, repository) : [];
     if (own.length === 0) own.push(NONE);
-    for (const digest of own) names.push({ repository, tag, digest });
+    for (const digest of own) all.push({ image, repository, tag, digest });
   }
   for (const text of image.RepoDigests) {
     const at = text.lastIndexOf("@");
     const repository = text.slice(0, at);
     if (repositories.includes(repository)) continue;
     if (!digests) repositories.push(repository);
-    names.push({ repository, tag: NONE, digest: text.slice(at + 1) });
+    all.push({ image, repository, tag: NONE, digest: text.slice(at + 1) });
   }
-  if (names.length === 0) names.push({ repository: NONE, tag: NONE, digest: NONE });
-  return names;
+  if (all.length === before) all.push({ image, repository: NONE, tag: NONE, digest: NONE });
 }
 
 function digestsOf(image: ImageSummary, repository: string): string[] {
@@ -173,35 +177,29 @@ export function splitLast(text: string, separator: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** What templates see of an image by one of its names. */
-export function imageRow(
-  image: ImageSummary,
-  { repository, tag, digest }: ShownName,
-  full: boolean,
-): Row {
-  const { Created, Size, SharedSize } = image;
-  return {
-    // Getters are what few lists show: a thousand of these times take a millisecond.
-    get Containers() {
-      return String(image.Containers);
-    },
-    get CreatedAt() {
-      return Created === 0 ? "N/A" : goTime(new Date(Created * 1000).toISOString());
-    },
-    CreatedSince: Created === 0 ? "N/A" : `${humanDuration(Date.now() - Created * 1000)} ago`,
-    Digest: digest,
-    ID: shownId(image.Id, full),
-    Repository: repository,
-    get SharedSize() {
-      return SharedSize < 0 ? "N/A" : humanSize(SharedSize, 4);
-    },
-    Size: humanSize(Size),
-    Tag: tag,
-    get UniqueSize() {
-      return SharedSize < 0 ? "N/A" : humanSize(Size - SharedSize, 4);
-    },
-    get VirtualSize() {
-      return humanSize(Size, 4);
-    },
-  };
+/** What templates see of an image by one of its names. @param full with all digits of its id */
+export function imageFields(full: boolean): Fields<NamedImage> {
+  const now = Date.now();
+  return new Map<string, (named: NamedImage) => string>([
+    ["Containers", ({ image }) => image.Containers < 0 ? "N/A" : String(image.Containers)],
+    ["CreatedAt", ({ image }) => createdAt(image)],
+    ["CreatedSince", ({ image }) => ago(image.Created, now)],
+    ["Digest", ({ digest }) => digest],
+    ["ID", ({ image }) => shownId(image.Id, full)],
+    ["Repository", ({ repository }) => repository],
+    ["SharedSize", ({ image }) => sizeText(image, image.SharedSize)],
+    ["Size", ({ image }) => humanSize(image.Size)],
+    ["Tag", ({ tag }) => tag],
+    ["UniqueSize", ({ image }) => sizeText(image, image.Size - image.SharedSize)],
+    ["VirtualSize", ({ image }) => humanSize(image.Size, 4)],
+  ]);
+}
+
+function createdAt({ Created }: ImageSummary): string {
+  return Created === 0 ? "N/A" : goTime(new Date(Created * 1000).toISOString());
+}
+
+/** Of what nobody has looked at, nothing is known. */
+function sizeText({ SharedSize }: ImageSummary, size: number): string {
+  return SharedSize < 0 ? "N/A" : humanSize(size, 4);
 }

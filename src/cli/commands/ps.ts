@@ -1,12 +1,12 @@
 import type { ContainerSummary } from "../../engine/api_types.ts";
 import { parseFilters } from "../../engine/filters.ts";
 import { CONTAINER_FILTERS, DOCKER_CONTAINER_FILTERS } from "../../engine/container_filter.ts";
+import { sweepLeftovers } from "../../engine/leftovers.ts";
 import { containerSummaries, scanFor, withSizes } from "../../engine/list.ts";
-import { sweepContainers } from "../../engine/sweep_containers.ts";
 import { ago, goTime, humanSize } from "../../engine/units.ts";
 import type { Command } from "../command.ts";
 import type { CommandGrammar } from "../flags.ts";
-import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import { type Fields, formatList, type ListLayout } from "../format/rows.ts";
 import { shortened } from "../format/table.ts";
 import { printFormatted } from "../format/print_formatted.ts";
 import type { ParsedLine } from "../parse.ts";
@@ -78,8 +78,8 @@ export const command: Command = {
     const sized = !output.quiet && wantsSize(line);
     const shown = sized ? await withSizes(context, io.self, containers) : containers;
     const layout = flags.on("size") ? SIZED : LAYOUT;
-    printFormatted(io, formatRows(shown.map((c) => containerRow(c, full)), layout, output));
-    await sweepContainers(context, io.self, scan);
+    printFormatted(io, formatList(shown, containerFields(full), layout, output));
+    await sweepLeftovers(context, () => io.self, scan);
     return 0;
   },
 };
@@ -99,31 +99,45 @@ function lastCount({ flags }: ParsedLine): number | undefined {
   return Number(text) > 0 ? Number(text) : undefined;
 }
 
-/** What templates see of a container. */
-export function containerRow(container: ContainerSummary, full: boolean): Row {
-  const created = new Date(container.Created * 1000).toISOString();
-  const { Labels: labels } = container;
-  const image = container.Image.startsWith("sha256:")
-    ? shownId(container.Image, full)
-    : container.Image;
-  return {
-    Command: JSON.stringify(full ? container.Command : shortened(container.Command, 20)),
-    CreatedAt: goTime(created),
-    ID: shownId(container.Id, full),
-    Image: image === "" ? "<no image>" : image,
-    Label: (key: unknown) => labels[String(key)] ?? "",
-    Labels: Object.entries(labels).map(([key, value]) => `${key}=${value}`).sort().join(","),
-    LocalVolumes: String(container.Mounts.filter((m) => m.Driver === "local").length),
-    Mounts: container.Mounts.filter((m) => m.Type !== "tmpfs").map((m) => m.Name ?? m.Source)
-      .map((text) => full ? text : shortened(text, 15)).join(","),
-    Names: container.Names.map((name) => name.slice(1)).join(","),
-    Networks: container.HostConfig.NetworkMode,
-    Ports: portText(container.Ports),
-    RunningFor: ago(created, Date.now()),
-    Size: sizeText(container),
-    State: container.State,
-    Status: container.Status,
-  };
+/** What templates see of a container. @param full with all digits of its id, and texts of any length */
+export function containerFields(full: boolean): Fields<ContainerSummary> {
+  const now = Date.now();
+  const cut = (text: string, width: number) => full ? text : shortened(text, width);
+  return new Map<string, (container: ContainerSummary) => unknown>([
+    ["Command", ({ Command }) => JSON.stringify(cut(Command, 20))],
+    ["CreatedAt", ({ Created }) => goTime(new Date(Created * 1000).toISOString())],
+    ["ID", ({ Id }) => shownId(Id, full)],
+    ["Image", (container) => imageText(container, full)],
+    ["Label", ({ Labels }) => (key: unknown) => Labels[String(key)] ?? ""],
+    ["Labels", ({ Labels }) => labelsText(Labels)],
+    ["LocalVolumes", ({ Mounts }) => String(Mounts.filter((m) => m.Driver === "local").length)],
+    [
+      "Mounts",
+      ({ Mounts }) =>
+        Mounts.filter((m) => m.Type !== "tmpfs").map((m) => cut(m.Name ?? m.Source, 15)).join(","),
+    ],
+    ["Names", ({ Names }) => namesText(Names)],
+    ["Networks", ({ HostConfig }) => HostConfig.NetworkMode],
+    ["Ports", ({ Ports }) => Ports.length === 0 ? "" : portText(Ports)],
+    ["RunningFor", ({ Created }) => ago(Created, now)],
+    ["Size", sizeText],
+    ["State", ({ State }) => State],
+    ["Status", ({ Status }) => Status],
+  ]);
+}
+
+function imageText({ Image }: ContainerSummary, full: boolean): string {
+  if (Image === "") return "<no image>";
+  return Image.startsWith("sha256:") ? shownId(Image, full) : Image;
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels).map(([key, value]) => `${key}=${value}`).sort().join(",");
+}
+
+/** Nearly always one. */
+function namesText(names: readonly string[]): string {
+  return names.length === 1 ? names[0]?.slice(1) ?? "" : names.map((n) => n.slice(1)).join(",");
 }
 
 /** `2B (virtual 4.2MB)`; docker's `0B` where nobody has looked. */

@@ -2,11 +2,11 @@ import { type DiskUsage, diskUsage } from "../../engine/disk_usage.ts";
 import { humanSize } from "../../engine/units.ts";
 import type { Command } from "../command.ts";
 import { printFormatted } from "../format/print_formatted.ts";
-import { formatRows, type ListLayout, type Row } from "../format/rows.ts";
+import { formatRows, fullRow, type ListLayout, type Row } from "../format/rows.ts";
 import { compileTemplate } from "../format/template.ts";
-import { imageRow, NONE, splitLast } from "./images.ts";
+import { imageFields, NONE, splitLast } from "./images.ts";
 import { FORMAT } from "./list_flags.ts";
-import { containerRow } from "./ps.ts";
+import { containerFields } from "./ps.ts";
 
 const SUMMARY: ListLayout = {
   headers: {
@@ -131,13 +131,14 @@ function share(part: number, whole: number): string {
 
 function detailsText({ Images, Containers, Volumes }: DiskUsage, format: string): string {
   const full = format !== "" && format !== "table";
+  const [imageColumns, columns] = [imageFields(full), containerFields(full)];
   const images = Images.map((image) => {
     const [first] = image.RepoTags;
     const [repository, tag] = first === undefined ? [NONE, NONE] : splitLast(first, ":");
-    return imageRow(image, { repository, tag, digest: NONE }, full);
+    return fullRow({ image, repository, tag, digest: NONE }, imageColumns);
   });
   const containers = Containers.map((c) => ({
-    ...containerRow(c, full),
+    ...fullRow(c, columns),
     Size: humanSize(c.SizeRw),
   }));
   const volumes = Volumes.map(({ Name, Mountpoint, UsageData: { Size, RefCount } }) => ({

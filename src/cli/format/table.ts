@@ -29,6 +29,33 @@ export function alignTable(lines: readonly string[], least: number = LEAST): str
   return text;
 }
 
+/**
+ * The same for cells that are there already, column by column, the titles first; undefined when one of them holds
+ * a tab or a character of two units, which alignTable() knows how to treat.
+ */
+export function alignColumns(columns: readonly string[][]): string | undefined {
+  if (columns.some((cells) => /[\t\ud800-\udbff]/.test(cells.join("")))) return undefined;
+  const widths = columns.map(widthOf);
+  const last = columns.length - 1;
+  const blanks: string[] = [];
+  const parts: string[] = [];
+  for (let row = 0; row < (columns[0]?.length ?? 0); row++) {
+    for (let i = 0; i < last; i++) {
+      const cell = columns[i]?.[row] ?? "";
+      const gap = (widths[i] ?? LEAST) - cell.length;
+      parts.push(cell, blanks[gap] ??= " ".repeat(gap));
+    }
+    parts.push(columns[last]?.[row] ?? "", "\n");
+  }
+  return parts.join("");
+}
+
+function widthOf(cells: readonly string[]): number {
+  let width = LEAST - GAP;
+  for (const cell of cells) if (cell.length > width) width = cell.length;
+  return width + GAP;
+}
+
 /** What docker counts. */
 function codePoints(text: string): number {
   return [...text].length;
@@ -36,6 +63,8 @@ function codePoints(text: string): number {
 
 /** At most `width` characters, the last one an ellipsis where something was cut. */
 export function shortened(text: string, width: number): string {
+  // No more units, no more characters: nearly always, and without taking the text apart.
+  if (text.length <= width) return text;
   const characters = [...text];
   return characters.length <= width ? text : characters.slice(0, width - 1).join("") + "…";
 }
