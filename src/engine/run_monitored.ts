@@ -5,25 +5,35 @@ import { announce, type AttachEnd, type AttachOptions, serveUser } from "./attac
 import type { EngineContext } from "./context.ts";
 import { connectMonitor } from "./monitor/connection.ts";
 import type { MonitorJob } from "./monitor/request.ts";
-import { startMonitor } from "./monitor/start_monitor.ts";
+import {
+  type IdleMonitor,
+  idleMonitor,
+  type StartedMonitor,
+  startMonitor,
+} from "./monitor/start_monitor.ts";
 import { imageFor } from "./run/image.ts";
 import type { RunHost } from "./run/host.ts";
 
+export { idleMonitor };
+
 /**
  * Starts a container in the background, pulling its image where needed; returns its id when it runs.
+ * @param monitor one that was started before the options were known
  * @throws TsboxError why it could not be started
  */
 export async function runDetached(
   options: RunOptions,
   context: EngineContext,
   host: RunHost,
+  monitor: IdleMonitor,
 ): Promise<string> {
-  return startAlone(await runJob(options, context, host), context, host);
+  const job = await runJob(options, context, host);
+  return idOf(monitor.ask(job, false, context, host));
 }
 
 /** The same for a container that was made before. */
 export function startDetachedContainer(id: string, context: EngineContext, host: RunHost): string {
-  return startAlone({ kind: "start", id }, context, host);
+  return idOf(startMonitor({ kind: "start", id }, false, context, host));
 }
 
 async function runJob(
@@ -35,8 +45,7 @@ async function runJob(
   return { kind: "run", options, imageId: image?.id ?? "" };
 }
 
-function startAlone(job: MonitorJob, context: EngineContext, host: RunHost): string {
-  const monitor = startMonitor(job, false, context, host);
+function idOf(monitor: StartedMonitor): string {
   try {
     return monitor.next();
   } finally {

@@ -8,6 +8,7 @@ import {
   until,
 } from "../support/busybox_containers.ts";
 import { tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
+import { family } from "../support/process_family.ts";
 
 let box: BusyboxContainers;
 let names = 0;
@@ -52,6 +53,13 @@ describe("a container in the background", () => {
     await ok("stop", "-s", "TERM", "-t", "1", name);
     expect(await state(name, "ExitCode")).toBe("137");
     await ok("rm", name);
+  });
+
+  test("whose options are wrong leaves no monitor behind", async () => {
+    const { status, stderr } = await run("run", "-d", "--memory", "much", box.image, "true");
+    expect([status, stderr]).toEqual([125, expect.stringContaining("invalid size: 'much'")]);
+    const monitors = () => family(box.home.path).filter(({ role }) => role === "monitor");
+    await until("no monitor is left", () => monitors().length === 0);
   });
 
   test("that cannot be started says why, with the status of run", async () => {

@@ -6,7 +6,7 @@
 import { parseSignal } from "../../container/signals.ts";
 import { nextPause, startsAgain } from "../../container/restart_policy.ts";
 import type { RunOptions } from "../../container/run_options.ts";
-import { closeFile, readText } from "../../ffi/quick_files.ts";
+import { closeFile, readOpenFile } from "../../ffi/quick_files.ts";
 import { type ContainerLock, tryLock } from "../../storage/container_lock.ts";
 import {
   changeRecord,
@@ -64,6 +64,7 @@ interface Monitored {
  */
 export async function monitorMain(env: EngineContext["env"]): Promise<number> {
   const request = readRequest();
+  if (request === undefined) return 0;
   const status = new StatusPipe(MONITOR_FD.status);
   try {
     await new Monitor(request, env, status).run();
@@ -75,11 +76,15 @@ export async function monitorMain(env: EngineContext["env"]): Promise<number> {
   }
 }
 
-/** From our starter, which is ourselves: it is not checked again. */
-function readRequest(): MonitorRequest {
-  const text = readText(`/proc/self/fd/${MONITOR_FD.request}`);
+/** From our starter, which is ourselves: it is not checked again. Undefined when that has changed its mind, or died. */
+function readRequest(): MonitorRequest | undefined {
+  const bytes = readOpenFile(MONITOR_FD.request, "the request");
   closeFile(MONITOR_FD.request);
-  return JSON.parse(text) as MonitorRequest;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as MonitorRequest;
+  } catch {
+    return undefined;
+  }
 }
 
 class Monitor {

@@ -10,7 +10,7 @@ export const MONITOR = "@monitor";
 /** Descriptors a monitor is started with. */
 export const MONITOR_FD = { status: 3, request: 4 } as const;
 
-/** The whole request, as JSON in a sealed memory file. The environment is the caller's own. */
+/** The whole request, as JSON on a pipe, to its end. The environment is the caller's own. */
 export interface MonitorRequest {
   context: Omit<EngineContext, "env">;
   /** How to start this executable as a worker. */

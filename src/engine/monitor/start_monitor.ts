@@ -1,11 +1,10 @@
 /** Starting a monitor, and listening to it until its container runs. */
-import { O } from "../../ffi/constants.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import { address, raw } from "../../ffi/libc.ts";
-import { sealedFile } from "../../ffi/memfd.ts";
 import { pipe } from "../../ffi/process.ts";
-import { closeFile, openFile } from "../../ffi/quick_files.ts";
+import { closeFile } from "../../ffi/quick_files.ts";
 import { startDetached } from "../../rootless/monitor_process.ts";
+import type { SelfCommand } from "../../rootless/worker.ts";
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
 import { ensureRuntimeDir } from "../runtime_dir.ts";
@@ -24,6 +23,14 @@ export interface StartedMonitor {
   close(): void;
 }
 
+/** A monitor that does not know yet what to do: it loads its code while we find that out. */
+export interface IdleMonitor {
+  /** Tells it. Once. */
+  ask(job: MonitorJob, attached: boolean, context: EngineContext, host: RunHost): StartedMonitor;
+  /** Has it end, unless it was asked for something. */
+  dismiss(): void;
+}
+
 /** Starts a monitor. @throws SyscallError when no process can be made */
 export function startMonitor(
   job: MonitorJob,
@@ -31,25 +38,52 @@ export function startMonitor(
   context: EngineContext,
   host: RunHost,
 ): StartedMonitor {
-  const { env, ...rest } = context;
-  ensureRuntimeDir(context.runtimeDir, context.uid);
-  const { self, userName } = host;
-  const request: MonitorRequest = { context: rest, self, userName, attached, job };
-  const text = new TextEncoder().encode(JSON.stringify(request));
-  const memory = sealedFile("tsbox-request", text);
-  // Opened again: the position of this description is at the end.
-  const file = openFile(`/proc/self/fd/${memory}`, O.RDONLY);
-  const status = pipe();
+  return idleMonitor(context.env, host.self).ask(job, attached, context, host);
+}
+
+/**
+ * Starts a monitor before it is known what it shall do.
+ * @param env the caller's @throws SyscallError when no process can be made
+ */
+export function idleMonitor(env: EngineContext["env"], self: SelfCommand): IdleMonitor {
+  const [request, status] = [pipe(), pipe()];
+  const [theirs, ours] = [[status.write, request.read], [status.read, request.write]];
   try {
-    startDetached(self, MONITOR, env, [status.write, file]);
+    startDetached(self, MONITOR, env, theirs);
+  } catch (error) {
+    ours.forEach(closeFile);
+    throw error;
   } finally {
-    for (const fd of [memory, file, status.write]) closeFile(fd);
+    theirs.forEach(closeFile);
   }
-  const lines = new StatusLines(status.read);
+  let asked = false;
   return {
-    next: () => nextWord(lines, host),
-    close: () => closeFile(status.read),
+    ask(job, attached, context, host) {
+      asked = true;
+      const { env: _, ...rest } = context;
+      ensureRuntimeDir(context.runtimeDir, context.uid);
+      const { self, userName } = host;
+      send(request.write, { context: rest, self, userName, attached, job });
+      const lines = new StatusLines(status.read);
+      return { next: () => nextWord(lines, host), close: () => closeFile(status.read) };
+    },
+    dismiss() {
+      if (!asked) ours.forEach(closeFile);
+    },
   };
+}
+
+/** Should the monitor have died, its silence on the other pipe says so. */
+function send(fd: number, request: MonitorRequest): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(request));
+  const at = address(bytes);
+  for (let done = 0; done < bytes.length;) {
+    const written = raw("write", fd, at + done, bytes.length - done);
+    if (written === -ERRNO.EINTR) continue;
+    if (written < 0) break;
+    done += written;
+  }
+  closeFile(fd);
 }
 
 function nextWord(lines: StatusLines, host: RunHost): string {
