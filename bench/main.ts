@@ -2,12 +2,13 @@
  * Runs all benchmarks as the current user and prints docs/benchmarks.md on descriptor 3. `scripts/bench`
  * prepares the surroundings: the packages, a cgroup that podman and crun accept.
  *
- * Usage: main.ts [run|exec|version|pull|push|load|rmi|memory ...]   only these parts
+ * Usage: main.ts [run|exec|background|version|pull|push|load|rmi|memory ...]   only these parts
  */
 import { tmpdir } from "node:os";
 import { TSBOX } from "../tests/support/cli.ts";
 import { type PushedImage, pushImage } from "../tests/support/images.ts";
 import { type RegistryProcess, startRegistry } from "../tests/support/registry_process.ts";
+import { benchmarkBackground } from "./background_benchmark.ts";
 import { makeBundles } from "./bundles.ts";
 import { pushHugeImage } from "./huge_image.ts";
 import { benchmarkExec } from "./exec_benchmark.ts";
@@ -29,6 +30,7 @@ const PARTS = [
   "version",
   "run",
   "exec",
+  "background",
   "images",
   "pull",
   "push",
@@ -42,9 +44,7 @@ async function run(
   place: Place,
   registry: RegistryProcess,
 ): Promise<Pick<Results, "run" | "stages">> {
-  const { reference } = await pushImage(registry, "busybox");
-  ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
-  ok(place, [TSBOX, "pull", "-q", reference]);
+  const reference = await busybox(place, registry);
   const bundles = makeBundles(place, reference);
   return {
     run: await benchmarkRun(place, TSBOX, reference, bundles),
@@ -52,11 +52,12 @@ async function run(
   };
 }
 
-async function exec(place: Place, registry: RegistryProcess): Promise<Results["exec"]> {
+/** The image is in the stores of tsbox and podman. */
+async function busybox(place: Place, registry: RegistryProcess): Promise<string> {
   const { reference } = await pushImage(registry, "busybox");
   ok(place, ["podman", "pull", "-q", "--tls-verify=false", reference]);
   ok(place, [TSBOX, "pull", "-q", reference]);
-  return await benchmarkExec(place, TSBOX, reference);
+  return reference;
 }
 
 async function pull(
@@ -100,7 +101,10 @@ async function measure(parts: readonly Part[]): Promise<Results> {
       machine: describeMachine(ok(tmpfs, [TSBOX, "--version"]).trim()),
       version: wanted("version") ? await benchmarkVersion(tmpfs, TSBOX) : [],
       ...(wanted("run") ? await run(tmpfs, registry) : { run: [], stages: [] }),
-      exec: wanted("exec") ? await exec(tmpfs, registry) : [],
+      exec: wanted("exec") ? await benchmarkExec(tmpfs, TSBOX, await busybox(tmpfs, registry)) : [],
+      background: wanted("background")
+        ? await benchmarkBackground(tmpfs, TSBOX, await busybox(tmpfs, registry))
+        : [],
       images: wanted("images") ? await benchmarkImages(TSBOX, tmpfs.path) : [],
       pull: images && wanted("pull") ? await pull(tmpfs, disk, registry, images) : [],
       push: images && wanted("push") ? await push(tmpfs, images) : [],

@@ -9,6 +9,7 @@ export interface Results {
   images: Timing[];
   run: Timing[];
   exec: Timing[];
+  background: { title: string; timings: Timing[] }[];
   /** Each one does what the one before does, and more. */
   stages: Timing[];
   /** By title of the image and place. */
@@ -22,10 +23,12 @@ export interface Results {
 
 /** The whole file; of parts that were not measured there is nothing. */
 export function report(results: Results): string {
-  const { version, run, exec, images, stages, pull, push, load, rmi, memory } = results;
+  const { version, run, exec, background, images, stages, pull, push, load, rmi, memory } = results;
   const parts = [
     ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
     ...(exec.length > 0 ? [EXEC, table(exec)] : []),
+    ...(background.length > 0 ? [BACKGROUND] : []),
+    ...background.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
     ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
     ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
     ...(images.length > 0 ? ["## Listing images", table(images)] : []),
@@ -58,6 +61,10 @@ const RUN = `## A container that does nothing
 const EXEC = `## A command in a container that runs
 
 \`exec CONTAINER true\`, 50 runs each.`;
+
+const BACKGROUND = `## Containers in the background
+
+Without a network, 20 runs each; what a command needs is made ready before each, and not timed.`;
 
 const STAGES = `## Where the time goes
 
