@@ -1,5 +1,6 @@
 /** Times commands with hyperfine, in turns: a machine changes its speed while it is measured. */
 import { join } from "node:path";
+import { untilEnded } from "./interruption.ts";
 
 export interface TimedCommand {
   /** As in the tables. */
@@ -27,6 +28,8 @@ export interface HyperfineOptions {
   runs: number;
   /** How often the list of commands is gone through. */
   rounds: number;
+  /** Runs at the beginning of each round that do not count; default 1. */
+  warmup?: number;
   env: Record<string, string>;
   folder: string;
 }
@@ -47,13 +50,13 @@ export async function hyperfine(
 /** Milliseconds of every run, by command. */
 async function oneRound(
   commands: readonly TimedCommand[],
-  { runs, rounds, env, folder }: HyperfineOptions,
+  { runs, rounds, warmup = 1, env, folder }: HyperfineOptions,
 ): Promise<number[][]> {
   const report = join(folder, "hyperfine.json");
   const flags = [
     "--shell=none",
     "--style=none",
-    "--warmup=1",
+    `--warmup=${warmup}`,
     `--runs=${Math.max(2, runs / rounds)}`,
     `--export-json=${report}`,
     ...(commands.some((c) => c.mayFail) ? ["--ignore-failure"] : []),
@@ -62,13 +65,13 @@ async function oneRound(
     ? commands.flatMap((c) => ["--prepare", `sh -c '${c.prepare ?? "true"}'`])
     : [];
   const words = ["hyperfine", ...flags, ...prepare, ...commands.map((c) => c.command)];
-  const child = Bun.spawn(words, { env, cwd: folder, stdin: "ignore" });
-  if (await child.exited !== 0) throw new Error(`hyperfine ended with ${child.exitCode}`);
+  const { exitCode, errors } = await untilEnded(words, { env, cwd: folder });
+  if (exitCode !== 0) throw new Error(`hyperfine ended with ${exitCode}: ${errors}`);
   const { results } = await Bun.file(report).json();
   return results.map(({ times }: { times: number[] }) => times.map((seconds) => seconds * 1000));
 }
 
-/** Statistics over milliseconds. */
+/** Statistics over milliseconds, or over any other numbers. */
 export function timing(name: string, times: readonly number[]): Timing {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (index: number) => sorted[index] ?? NaN;

@@ -3,7 +3,10 @@ import { createHash } from "node:crypto";
 import { type StoredImage, updateImages } from "../src/storage/image_index.ts";
 import { openStore } from "../src/storage/layout.ts";
 import { imageOf } from "../tests/support/container_records.ts";
-import { hyperfine, type Timing } from "./hyperfine.ts";
+import { TSBOX } from "../tests/support/cli.ts";
+import { hyperfine } from "./hyperfine.ts";
+import { limitGoal, type Section, timingTable } from "./report.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const IMAGES = 1000;
 const LAYERS = 7;
@@ -47,17 +50,19 @@ function largeImage(i: number): StoredImage {
   };
 }
 
-/** @param folder absolute, the caller's own and empty; a store is made in it */
-export async function benchmarkImages(tsbox: string, folder: string): Promise<Timing[]> {
-  const root = `${folder}/many`;
+export async function benchmarkImages({ place }: Surroundings): Promise<Section> {
+  const root = `${place.path}/many`;
   openStore(root);
   updateImages(root, () => Array.from({ length: IMAGES }, (_, i) => largeImage(i)));
-  const command = `${tsbox} --data-root ${root}`;
-  const commands = [
+  const command = `${TSBOX} --data-root ${root}`;
+  const timings = await hyperfine([
     { name: `tsbox images, ${IMAGES} of them`, command: `${command} images` },
     { name: "tsbox image inspect of one", command: `${command} image inspect team7/app-7:1.7` },
-    { name: "tsbox images, none", command: `${tsbox} --data-root ${folder}/none images` },
-  ];
-  const env = { HOME: folder, XDG_RUNTIME_DIR: folder, PATH: "/usr/bin:/bin" };
-  return await hyperfine(commands, { runs: RUNS, rounds: 10, env, folder });
+    { name: "tsbox images, none", command: `${TSBOX} --data-root ${root}-none images` },
+  ], { runs: RUNS, rounds: 5, env: place.env, folder: place.path });
+  return {
+    heading: "Listing images",
+    blocks: [`${RUNS} runs each.`, timingTable(timings)],
+    goals: [limitGoal(`images, of ${IMAGES}`, timings[0], 20, "ms")],
+  };
 }

@@ -1,17 +1,49 @@
 /** How much memory a command needs with everything it starts. */
 import { readdirSync, readFileSync } from "node:fs";
-import type { Place } from "./places.ts";
+import { TSBOX } from "../tests/support/cli.ts";
+import { pushHugeImage } from "./huge_image.ts";
+import { throwWhenInterrupted } from "./interruption.ts";
+import { ok, type Place } from "./places.ts";
+import { limitGoal, markdownTable, type Section } from "./report.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Bytes of memory that belong to a command and its children, at its highest; sampled. */
-export interface PeakMemory {
+interface PeakMemory {
   name: string;
   bytes: number;
   seconds: number;
 }
 
 const SAMPLE_MS = 20;
+/** Megabytes. */
+const LIMIT = 200;
 
-export async function peakMemory(
+/** On disk: what a tmpfs holds is memory, too. */
+export async function benchmarkMemory(around: Surroundings): Promise<Section> {
+  const { disk } = around;
+  const image = await pushHugeImage(await around.registry(), disk.path);
+  const podman = ["podman", "pull", "-q", "--tls-verify=false", image];
+  const own = await peakMemory(disk, "tsbox pull", [TSBOX, "pull", "-q", image]);
+  ok(disk, ["sh", "-c", disk.emptyStores]);
+  const peaks = [own, await peakMemory(disk, "podman pull", podman)];
+  ok(disk, ["sh", "-c", disk.emptyStores]);
+  const megabytes = own.bytes / 1e6;
+  return {
+    heading: "Memory to pull a layer of 2 GiB",
+    blocks: [
+      `The highest sum of the proportional set sizes of all processes, sampled every ${SAMPLE_MS} ms; to disk, once each.`,
+      markdownTable(
+        ["", "MB", "seconds"],
+        peaks.map((p) => [p.name, (p.bytes / 1e6).toFixed(0), p.seconds.toFixed(1)]),
+      ),
+    ],
+    goals: [
+      limitGoal("memory to pull 2 GiB", { median: megabytes, min: megabytes }, LIMIT, "MB"),
+    ],
+  };
+}
+
+async function peakMemory(
   place: Place,
   name: string,
   command: readonly string[],
@@ -22,6 +54,10 @@ export async function peakMemory(
   while (child.exitCode === null && child.signalCode === null) {
     bytes = Math.max(bytes, proportionalSize(child.pid));
     await Bun.sleep(SAMPLE_MS);
+    await throwWhenInterrupted().catch((error) => {
+      child.kill();
+      throw error;
+    });
   }
   if (child.exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${child.exitCode}`);
   return { name, bytes, seconds: (performance.now() - start) / 1000 };

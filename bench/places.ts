@@ -1,6 +1,7 @@
 /** The folders of a benchmark run, and the environment that every contender gets. */
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TSBOX } from "../tests/support/cli.ts";
 
 /** Stores of tsbox and podman, side by side on one file system. */
 export interface Place {
@@ -47,15 +48,43 @@ export function makePlace(parent: string): Place {
   };
 }
 
+/** Also what an interrupted benchmark has left in it: containers, processes, files of subordinate ids. */
 export function removePlace(place: Place): void {
-  Bun.spawnSync(["sh", "-c", place.forgetNamespace], { stderr: "ignore" });
+  removeContainers(place);
+  quietly(place, ["sh", "-c", place.forgetNamespace]);
   // podman's own pause process holds a namespace as well.
-  Bun.spawnSync(["podman", "system", "migrate"], { env: place.env, stderr: "ignore" });
-  Bun.spawnSync(["sh", "-c", inNamespace(`rm -rf ${place.path}`)]);
+  quietly(place, ["podman", "system", "migrate"]);
+  quietly(place, ["sh", "-c", inNamespace(`rm -rf ${place.path}`)]);
+}
+
+function removeContainers(place: Place): void {
+  const data = place.env["XDG_DATA_HOME"] ?? "";
+  if (existsSync(join(data, "containers"))) {
+    quietly(place, ["podman", "rm", "-f", "-t", "0", "-a"]);
+  }
+  if (!existsSync(join(data, "tsbox"))) return;
+  const ids = ok(place, [TSBOX, "ps", "-aq"]).split("\n").filter((id) => id !== "");
+  if (ids.length > 0) quietly(place, [TSBOX, "rm", "-f", ...ids]);
+}
+
+function quietly(place: Place, command: readonly string[]): void {
+  const silent = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
+  Bun.spawnSync([...command], { env: place.env, ...silent });
 }
 
 function inNamespace(command: string): string {
   return `unshare --user --map-auto --map-root-user ${command}`;
+}
+
+/** Both engines, by the names of the tables. */
+export const ENGINES = [{ name: "tsbox", program: TSBOX }, {
+  name: "podman",
+  program: "podman",
+}] as const;
+
+/** The flags that make an engine remove a container that runs; podman asks it first, and waits ten seconds. */
+export function removal(engine: string): string[] {
+  return engine === "podman" ? ["rm", "-f", "-t", "0"] : ["rm", "-f"];
 }
 
 /** Runs a command that must work; returns what it printed. */

@@ -1,128 +1,133 @@
 /** Turns measurements into the Markdown of docs/benchmarks.md. */
 import type { Timing } from "./hyperfine.ts";
-import type { PeakMemory } from "./peak_memory.ts";
 
-export interface Results {
-  machine: string[];
+/** One heading of the report. */
+export interface Section {
+  heading: string;
+  /** Paragraphs and tables, in Markdown. */
+  blocks: string[];
+  goals?: Goal[];
+}
+
+/** What the project has promised, and what was found; ready to be printed. */
+export interface Goal {
+  what: string;
+  wanted: string;
+  median: string;
+  fastest: string;
+  /** By the medians. */
+  isMet: boolean;
+}
+
+export interface Report {
+  machine: readonly string[];
   date: string;
-  version: Timing[];
-  images: Timing[];
-  run: Timing[];
-  exec: Timing[];
-  background: { title: string; timings: Timing[] }[];
-  /** Each one does what the one before does, and more. */
-  stages: Timing[];
-  /** By title of the image and place. */
-  pull: { title: string; timings: Timing[] }[];
-  /** The same. */
-  push: { title: string; timings: Timing[] }[];
-  load: { title: string; timings: Timing[] }[];
-  rmi: Timing[];
-  memory: PeakMemory[];
+  sections: readonly Section[];
 }
 
-/** The whole file; of parts that were not measured there is nothing. */
-export function report(results: Results): string {
-  const { version, run, exec, background, images, stages, pull, push, load, rmi, memory } = results;
+/** The whole file. */
+export function report({ machine, date, sections }: Report): string {
+  const goals = sections.flatMap((section) => section.goals ?? []);
   const parts = [
-    ...(run.length > 0 ? [RUN, table(run), verdict(run)] : []),
-    ...(exec.length > 0 ? [EXEC, table(exec)] : []),
-    ...(background.length > 0 ? [BACKGROUND] : []),
-    ...background.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
-    ...(stages.length > 0 ? [STAGES, stageTable(stages)] : []),
-    ...(version.length > 0 ? ["## Starting the program", table(version)] : []),
-    ...(images.length > 0 ? ["## Listing images", table(images)] : []),
-    ...(pull.length > 0 ? [PULL] : []),
-    ...pull.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
-    ...(push.length > 0 ? [PUSH] : []),
-    ...push.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
-    ...(load.length > 0 ? [LOAD] : []),
-    ...load.flatMap(({ title, timings }) => [`### ${title}`, table(timings)]),
-    ...(rmi.length > 0 ? ["## Removing an image", table(rmi)] : []),
-    ...(memory.length > 0 ? [MEMORY, memoryTable(memory)] : []),
+    "# Benchmarks",
+    `Written by \`make bench\` on ${date}; do not edit. How it is measured: bench/README.md.`,
+    machine.join("\n"),
+    `Ratios are those of the medians, to the first line of each table: above 1 is slower than tsbox.`,
+    ...(goals.length > 0 ? ["## What was promised", goalTable(goals)] : []),
+    ...sections.flatMap(({ heading, blocks }) => [`## ${heading}`, ...blocks]),
   ];
-  return [head(results), ...parts].join("\n\n") + "\n";
+  return parts.join("\n\n") + "\n";
 }
 
-function head({ date, machine }: Results): string {
-  return `# Benchmarks
-
-Written by \`make bench\` on ${date}; do not edit. How it is measured: bench/README.md.
-
-${machine.join("\n")}
-
-Ratios are those of the medians, to the first line of each table: above 1 is slower than tsbox.`;
+/** How often the first timing fits into the second one: at least `wanted` times. */
+export function fasterGoal(
+  what: string,
+  [own, peer]: readonly (Timing | undefined)[],
+  wanted: number,
+): Goal {
+  const [median, fastest] = ratios(peer, own);
+  return {
+    what,
+    wanted: `podman takes at least ${wanted} times as long`,
+    median: `${median.toFixed(1)} times`,
+    fastest: `${fastest.toFixed(1)} times`,
+    isMet: median >= wanted,
+  };
 }
 
-const RUN = `## A container that does nothing
+/** How much longer than its peer the first one takes: at most `allowed` times. */
+export function slowerGoal(
+  what: string,
+  [own, peer]: readonly (Timing | undefined)[],
+  allowed: number,
+): Goal {
+  const [median, fastest] = ratios(own, peer);
+  return {
+    what,
+    wanted: `at most ${allowed} times ${peer?.name ?? ""}`,
+    median: `${median.toFixed(2)} times`,
+    fastest: `${fastest.toFixed(2)} times`,
+    isMet: median <= allowed,
+  };
+}
 
-\`run --rm --network none IMAGE true\`, the image already unpacked, 50 runs each.`;
+/** A figure that has an upper limit. @param unit of the values */
+export function limitGoal(
+  what: string,
+  values: Pick<Timing, "median" | "min"> | undefined,
+  limit: number,
+  unit: string,
+): Goal {
+  const shown = (value = NaN) => `${value.toFixed(1)} ${unit}`;
+  return {
+    what,
+    wanted: `at most ${limit} ${unit}`,
+    median: shown(values?.median),
+    fastest: shown(values?.min),
+    isMet: (values?.median ?? Infinity) <= limit,
+  };
+}
 
-const EXEC = `## A command in a container that runs
+function ratios(above: Timing | undefined, below: Timing | undefined): [number, number] {
+  return [
+    (above?.median ?? NaN) / (below?.median ?? NaN),
+    (above?.min ?? NaN) / (below?.min ?? NaN),
+  ];
+}
 
-\`exec CONTAINER true\`, 50 runs each.`;
+function goalTable(goals: readonly Goal[]): string {
+  return markdownTable(
+    ["", "wanted", "by medians", "by the fastest", "met"],
+    goals.map((goal) => [
+      goal.what,
+      goal.wanted,
+      goal.median,
+      goal.fastest,
+      goal.isMet ? "yes" : "no",
+    ]),
+    2,
+  );
+}
 
-const BACKGROUND = `## Containers in the background
-
-Without a network, 20 runs each; what a command needs is made ready before each, and not timed.`;
-
-const STAGES = `## Where the time goes
-
-The differences of the medians of ever longer commands: \`--version\`, \`run\` of an image that is not there,
-\`run\`.`;
-
-const PULL = `## Pulling into an empty store
-
-From a registry on loopback.`;
-
-const PUSH = `## Pushing to an empty registry
-
-To docker-registry on loopback, its storage on the same tmpfs. skopeo pushes from an OCI layout.`;
-
-const LOAD = `## Loading into an empty store
-
-A docker archive of uncompressed layers, on tmpfs as the stores are.`;
-
-const MEMORY = `## Memory to pull a layer of 2 GiB
-
-The highest sum of the proportional set sizes of all processes, sampled every 20 ms.`;
-
-function table(timings: readonly Timing[]): string {
+export function timingTable(timings: readonly Timing[]): string {
   const base = timings[0]?.median ?? NaN;
-  const rows = timings.map((t) =>
-    row([t.name, ms(t.median), ms(t.mean), ms(t.stddev), ms(t.min), (t.median / base).toFixed(2)])
+  return markdownTable(
+    ["", "median ms", "mean ms", "± ms", "fastest ms", "ratio"],
+    timings.map((t) => [
+      t.name,
+      ...[t.median, t.mean, t.stddev, t.min].map((value) => value.toFixed(1)),
+      (t.median / base).toFixed(2),
+    ]),
   );
-  const head = ["", "median ms", "mean ms", "± ms", "fastest ms", "ratio"];
-  return [row(head), row(["---", ...head.slice(1).map(() => "---:")]), ...rows].join("\n");
 }
 
-/** The comparisons that the project has promised something about. */
-function verdict(timings: readonly Timing[]): string {
-  const median = (name: string) => timings.find((t) => t.name === name)?.median ?? NaN;
-  const own = median("tsbox run");
-  const podman = (median("podman run") / own).toFixed(1);
-  const bare = (own / median("crun run (its own spec)")).toFixed(2);
-  const full = (own / median("crun run (all ids, seccomp)")).toFixed(2);
-  return `tsbox is ${podman} times as fast as podman. It takes ${bare} times as long as bare crun with the
-least that crun can do (one id, no seccomp filter), and ${full} times as long as crun doing the same job.`;
-}
-
-function memoryTable(peaks: readonly PeakMemory[]): string {
-  const rows = peaks.map((p) => row([p.name, (p.bytes / 1e6).toFixed(0), p.seconds.toFixed(1)]));
-  return [row(["", "MB", "seconds"]), row(["---", "---:", "---:"]), ...rows].join("\n");
-}
-
-function stageTable(stages: readonly Timing[]): string {
-  const rows = stages.map(({ name, median }, i) =>
-    row([name, ms(median - (stages[i - 1]?.median ?? 0)), ms(median)])
-  );
-  return [row(["", "ms", "sum"]), row(["---", "---:", "---:"]), ...rows].join("\n");
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
-}
-
-function ms(value: number): string {
-  return value.toFixed(1);
+/** @param left how many of the columns are text */
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  left = 1,
+): string {
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const line = head.map((_, i) => i < left ? "---" : "---:");
+  return [head, line, ...rows].map(row).join("\n");
 }

@@ -1,14 +1,16 @@
 /** How long a user waits for the removal of an image of very many files, and of a small one beside it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TSBOX } from "../tests/support/cli.ts";
 import { tar } from "../tests/support/tar.ts";
 import { hyperfine, type Timing } from "./hyperfine.ts";
-import type { Place } from "./places.ts";
+import { limitGoal, type Section, timingTable } from "./report.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const MANY_FILES = 100_000;
-const RUNS = 6;
+const RUNS = 8;
 
-export async function benchmarkRmi(place: Place, tsbox: string): Promise<Timing[]> {
+export async function benchmarkRmi({ place }: Surroundings): Promise<Section> {
   const timings: Timing[] = [];
   const trash = `${place.env["XDG_DATA_HOME"] ?? ""}/tsbox/tmp/trash-*`;
   // The worker of the run before must have ended.
@@ -23,10 +25,14 @@ export async function benchmarkRmi(place: Place, tsbox: string): Promise<Timing[
     timings.push(
       ...await hyperfine([{
         name: `tsbox rmi, ${count.toLocaleString("en")} files`,
-        command: `${tsbox} rmi many:1`,
-        prepare: `${untilDeleted}; ${tsbox} import ${archive} many:1`,
+        command: `${TSBOX} rmi many:1`,
+        prepare: `${untilDeleted}; ${TSBOX} import ${archive} many:1`,
       }], { runs: RUNS, rounds: 1, env: place.env, folder: place.path }),
     );
   }
-  return timings;
+  return {
+    heading: "Removing an image",
+    blocks: ["The files are deleted behind the command.", timingTable(timings)],
+    goals: [limitGoal(`rmi, ${MANY_FILES.toLocaleString("en")} files`, timings[0], 50, "ms")],
+  };
 }
