@@ -44,7 +44,10 @@ export async function hyperfine(
     const measured = await oneRound(commands, options);
     measured.forEach((more, i) => times[i]?.push(...more));
   }
-  return commands.map(({ name }, i) => timing(name, times[i] ?? []));
+  const timings = commands.map(({ name }, i) => timing(name, times[i] ?? []));
+  const shown = timings.map(({ name, median }) => `${name} ${median.toFixed(1)}`);
+  process.stderr.write(`  ${shown.join(", ")}\n`);
+  return timings;
 }
 
 /** Milliseconds of every run, by command. */

@@ -15,9 +15,9 @@ export async function benchmarkPull(around: Surroundings): Promise<Section> {
   const blocks: string[] = [];
   const goals: Goal[] = [];
   const measurements = [
-    { subject: ONE_LAYER, where: place, runs: 8, wanted: 3 },
-    { subject: FOUR_LAYERS, where: place, runs: 8, wanted: 3 },
-    { subject: SMALL, where: place, runs: 8, wanted: 2 },
+    { subject: ONE_LAYER, where: place, runs: 6, wanted: 3 },
+    { subject: FOUR_LAYERS, where: place, runs: 6, wanted: 3 },
+    { subject: SMALL, where: place, runs: 6, wanted: 2 },
     { subject: MANY, where: place, runs: 4, wanted: 2 },
     { subject: FOUR_LAYERS, where: disk, runs: 2, wanted: undefined },
   ];
