@@ -1,10 +1,13 @@
 /** `wait`: until containers have ended. */
 import { waitUnlocked } from "../storage/container_lock.ts";
-import { readRecord } from "../storage/container_record.ts";
+import type { StoredContainer } from "../storage/containers.ts";
 import { findContainer } from "../storage/find_container.ts";
 import { TsboxError } from "../errors.ts";
 import type { EngineContext } from "./context.ts";
 import { connectMonitor, exitCodeOf } from "./monitor/connection.ts";
+
+/** Milliseconds. */
+const POLL = 5;
 
 /**
  * The exit code of a container, when its process has ended; that of its last life for one that does not run.
@@ -21,11 +24,26 @@ export async function waitContainer(context: EngineContext, text: string): Promi
     if (message !== undefined) return exitCodeOf(message);
   }
   waitUnlocked(directory);
-  const last = readRecord(directory);
-  if (last !== undefined) return codeOf(last.state);
-  throw new TsboxError("host", `Cannot tell how container ${text} ended: it was removed`, {
-    hint: "its own 'tsbox run --rm' knows",
-  });
+  return await settledCode(context, record.id, text);
+}
+
+/** Of a container that its monitor has left, perhaps because it was killed: its processes end a moment later. */
+async function settledCode(context: EngineContext, id: string, text: string): Promise<number> {
+  for (;; await Bun.sleep(POLL)) {
+    const { owned, record: { state } } = lastOf(context, id, text);
+    if (owned || state.status !== "running") return codeOf(state);
+  }
+}
+
+function lastOf({ dataRoot }: EngineContext, id: string, text: string): StoredContainer {
+  try {
+    return findContainer(dataRoot, id);
+  } catch (cause) {
+    throw new TsboxError("host", `Cannot tell how container ${text} ended: it was removed`, {
+      cause,
+      hint: "its own 'tsbox run --rm' knows",
+    });
+  }
 }
 
 function codeOf(state: { status: string; exitCode?: number }): number {

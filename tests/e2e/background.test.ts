@@ -206,6 +206,21 @@ describe("a monitor that is killed", () => {
     await ok("rm", "-f", name);
     expect(box.leftovers()).toEqual([]);
   });
+
+  test("does not make those who wait believe that all went well", async () => {
+    for (const flags of [[], ["--rm"]]) {
+      const name = await started(flags, "sleep", "98764");
+      const status = readFileSync(`/proc/${await state(name, "Pid")}/status`, "utf8");
+      const waiting = run("wait", name);
+      await Bun.sleep(200);
+      process.kill(Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]), "SIGKILL");
+      expect(await waiting).toEqual({ stdout: "137\n", stderr: "", status: 0 });
+      await run("rm", "-f", name);
+    }
+    await until("all is gone", () => processesWith("sleep\x0098764").length === 0);
+    expect(await ok("ps", "-aq")).toBe("");
+    expect(box.leftovers()).toEqual([]);
+  });
 });
 
 test("renames, and starts at the same moment, leave each container one name", async () => {

@@ -9,7 +9,7 @@ make_rootfs() {
   local applet
   mkdir -p ~/rootfs/bin ~/counter
   cp /bin/busybox ~/rootfs/bin/
-  for applet in sh sleep cat tail true; do ln -sf busybox ~/rootfs/bin/$applet; done
+  for applet in sh sleep cat tail true dd; do ln -sf busybox ~/rootfs/bin/$applet; done
 }
 
 check() { NAME=$1; }

@@ -11,6 +11,9 @@ group() {
   echo "${record%%\"*}"
 }
 
+# How many times `events` says that a container ran out of memory.
+oom_events() { tsbox events --since 10m --until 0s --filter event=oom --filter "container=$1" | wc -l; }
+
 make_rootfs
 
 check "without a bus and without a group of ours a limit is an error, and nothing is left"
@@ -25,18 +28,28 @@ run_check refused_without_bus
 check "a container over its memory limit is killed and says so"
 oom() {
   tsbox run -d --name oom -m 32m --memory-swap 32m $BOX tail /dev/zero >/dev/null &&
-    is 137 "$(tsbox wait oom)" && is true "$(tsbox inspect -f '{{.State.OOMKilled}}' oom)" && tsbox rm oom
+    is 137 "$(tsbox wait oom)" && is true "$(tsbox inspect -f '{{.State.OOMKilled}}' oom)" &&
+    is 1 "$(oom_events oom)" && tsbox rm oom
 }
 run_check oom
 
 check "also when it was a child that was killed, and the container goes on"
 oom_child() {
   tsbox run -d --name child -m 32m --memory-swap 32m $BOX sh -c 'tail /dev/zero; exec sleep 1000' >/dev/null &&
-    eventually 60 oom_is_seen child && is running "$(tsbox inspect -f '{{.State.Status}}' child)" &&
-    tsbox rm -f child
+    eventually 60 oom_is_seen child && eventually 10 oom_is_told child &&
+    is running "$(tsbox inspect -f '{{.State.Status}}' child)" && tsbox rm -f child && is 1 "$(oom_events child)"
 }
+oom_is_told() { [ "$(oom_events "$1")" = 1 ]; }
 oom_is_seen() { [ "$(tsbox inspect -f '{{.State.OOMKilled}}' "$1")" = true ]; }
 run_check oom_child
+
+check "--oom-kill-disable changes nothing, as it says"
+oom_anyway() {
+  local said
+  said=$(tsbox run --rm -m 32m --memory-swap 32m --oom-kill-disable $BOX tail /dev/zero 2>&1)
+  is 137 $? && is "WARNING: Your kernel does not support OomKillDisable. OomKillDisable discarded." "$said"
+}
+run_check oom_anyway
 
 check "attached with --rm the exit status tells"
 oom_attached() {
@@ -94,6 +107,24 @@ refused_value() {
 }
 run_check refused_value
 
+check "update changes every limit of a running container"
+updated_all() {
+  local dir
+  tsbox run -d --name every -m 64m $BOX sleep 1000 >/dev/null || return 1
+  dir=$(group every)
+  is 67108864 "$(cat "$dir/memory.swap.max")" &&
+    tsbox update -m 96m --memory-swap 128m --memory-reservation 48m -c 2048 --cpuset-cpus 1 --cpuset-mems 0 \
+      --cpu-period 20000 --cpu-quota 5000 --pids-limit 9 --blkio-weight 10 every >/dev/null &&
+    is 100663296 "$(cat "$dir/memory.max")" && is 33554432 "$(cat "$dir/memory.swap.max")" &&
+    is 50331648 "$(cat "$dir/memory.low")" && is 79 "$(cat "$dir/cpu.weight")" &&
+    is 1 "$(cat "$dir/cpuset.cpus")" && is "5000 20000" "$(cat "$dir/cpu.max")" && is 9 "$(cat "$dir/pids.max")" &&
+    is "default 1" "$(cat "$dir/io.weight")" &&
+    tsbox update --memory-swap -1 --pids-limit -1 --cpu-quota -1 every >/dev/null &&
+    is max "$(cat "$dir/memory.swap.max")" && is max "$(cat "$dir/pids.max")" && is "max 20000" "$(cat "$dir/cpu.max")" &&
+    [[ $(tsbox stats --no-stream --format '{{.MemUsage}}' every) == *"iB / 96MiB" ]] && tsbox rm -f every
+}
+run_check updated_all
+
 check "what is executed in it counts as part of it"
 executed() {
   is "0::/" "$(tsbox exec half cat /proc/self/cgroup)" &&
@@ -139,16 +170,47 @@ files() {
   is 67108864 "$(cat "$dir/memory.max")" && is 33554432 "$(cat "$dir/memory.swap.max")" &&
     is 33554432 "$(cat "$dir/memory.low")" && is 20 "$(cat "$dir/cpu.weight")" &&
     is "20000 50000" "$(cat "$dir/cpu.max")" && is 0 "$(cat "$dir/cpuset.cpus")" && is 50 "$(cat "$dir/pids.max")" &&
+    is "default 4950" "$(cat "$dir/io.weight")" && [ "$(cat "$dir/cpuset.mems")" = 0 ] &&
     is 500 "$(tsbox exec all cat /proc/1/oom_score_adj)" && grep -q 'rbps=1048576.*wiops=100' "$dir/io.max" &&
     tsbox rm -f all
 }
 run_check files
 
+check "--cpuset-cpus is where its processes run, and those that are executed in it"
+pinned() {
+  tsbox run -d --name pinned --cpuset-cpus 1 $BOX sleep 1000 >/dev/null &&
+    is 1 "$(tsbox exec pinned cat /proc/self/status | allowed)" && tsbox update --cpuset-cpus 0 pinned >/dev/null &&
+    is 0 "$(tsbox exec pinned cat /proc/1/status | allowed)" && tsbox rm -f pinned >/dev/null || return 1
+  tsbox run --rm --cpuset-cpus 77 $BOX true 2>&1 | grep -q 'the processors must exist'
+}
+allowed() { sed -n 's/^Cpus_allowed_list:\t//p'; }
+run_check pinned
+
+check "--device-write-bps holds"
+rated() {
+  local free slow
+  free=$(written) && slow=$(written --device-write-bps /dev/vda:1mb) || return 1
+  echo "used $slow ms for 6 MB, else $free ms"
+  [ "$slow" -ge 5000 ] && [ "$slow" -le 12000 ] && [ "$free" -lt $((slow / 2)) ]
+}
+# Milliseconds that 6 MB take to be on the disk, without the start of the container.
+written() {
+  local real
+  real=$(tsbox run --rm "$@" $BOX sh -c 'time dd if=/dev/zero of=/written bs=64k count=96 conv=fsync' 2>&1) || return 1
+  rm ~/rootfs/written
+  real=$(sed -n 's/^real\t0m \([0-9]*\)\.\([0-9]*\)s$/\1\20/p' <<<"$real")
+  echo $((10#$real))
+}
+run_check rated
+
 check "a slice can be its parent, anything else is refused"
 parent() {
+  local wrong
   tsbox run -d --name sliced --cgroup-parent tsbox-test.slice $BOX sleep 1000 >/dev/null &&
     [[ $(group sliced) == */tsbox-test.slice/*/container ]] && tsbox rm -f sliced >/dev/null || return 1
-  tsbox run --rm --cgroup-parent /elsewhere $BOX true 2>&1 | grep -q 'should be a valid slice'
+  for wrong in /elsewhere 'two words.slice'; do
+    tsbox run --rm --cgroup-parent "$wrong" $BOX true 2>&1 | grep -q 'should be a valid slice' || return 1
+  done
 }
 run_check parent
 

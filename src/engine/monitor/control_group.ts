@@ -1,4 +1,5 @@
 /** The control group of a monitored container: one home for all its lives, a new group for each. */
+import { NOTICE_SIGNAL, noticeChanges } from "../../ffi/directory_notice.ts";
 import { neededControllers } from "../../container/cgroup_values.ts";
 import type { RunOptions } from "../../container/run_options.ts";
 import {
@@ -13,9 +14,16 @@ import { type CgroupHome, leaveHome, openCgroupHome } from "../../rootless/cgrou
 import type { GivenCgroup } from "../run/preparation.ts";
 import type { EngineContext } from "../context.ts";
 
+/** Milliseconds between looks: a group at its limit reports that again and again. */
+const LOOK = 50;
+
 export class ControlGroup {
   readonly #home: CgroupHome;
   #current: ContainerCgroup | undefined;
+  /** Of the processes that the kernel killed for want of memory, how many were told of. */
+  #told = 0;
+  #look: NodeJS.Timeout | undefined;
+  #tell: (() => void) | undefined;
 
   private constructor(home: CgroupHome) {
     this.#home = home;
@@ -51,7 +59,36 @@ export class ControlGroup {
       throw error;
     }
     this.#current = group;
-    return { ...group, oomKilled: () => oomKills(group.path) > 0 };
+    this.#told = 0;
+    return {
+      ...group,
+      oomKilled: () => oomKills(group.path) > 0,
+      oomUntold: () => this.#untold(group.path),
+    };
+  }
+
+  /** Calls `tell` each time the kernel has killed processes of this life for want of memory. */
+  watchMemory(tell: () => void): void {
+    const first = this.#tell === undefined;
+    this.#tell = tell;
+    if (first) {
+      process.on(NOTICE_SIGNAL, () => this.#look ??= setTimeout(() => this.#lookAt(), LOOK));
+    }
+    if (this.#current !== undefined && noticeChanges(this.#current.fd)) this.#lookAt();
+  }
+
+  #lookAt(): void {
+    this.#look = undefined;
+    const group = this.#current;
+    if (group === undefined) return;
+    if (this.#untold(group.path)) this.#tell?.();
+  }
+
+  /** True once for what happened since the last time. */
+  #untold(path: string): boolean {
+    const before = this.#told;
+    this.#told = oomKills(path);
+    return this.#told > before;
   }
 
   /** Lets a paused container go on, so that it can obey. */

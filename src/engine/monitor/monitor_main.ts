@@ -7,13 +7,7 @@ import { parseSignal } from "../../container/signals.ts";
 import { nextPause, startsAgain } from "../../container/restart_policy.ts";
 import type { RunOptions } from "../../container/run_options.ts";
 import { closeFile, readOpenFile } from "../../ffi/quick_files.ts";
-import { type ContainerLock, tryLock } from "../../storage/container_lock.ts";
-import {
-  changeRecord,
-  type ContainerRecord,
-  readRecord,
-  writeRecord,
-} from "../../storage/container_record.ts";
+import { type ContainerRecord, readRecord } from "../../storage/container_record.ts";
 import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
 import { logEvents } from "../../storage/event_log.ts";
 import { dropSpare, keepSpare } from "../../storage/spare_record.ts";
@@ -33,10 +27,12 @@ import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
 import { monitoredLife } from "./life.ts";
+import { begun, isStopWanted, keepEnd } from "./kept_record.ts";
 import { driverOf } from "./kept_driver.ts";
 import type { ContainerLog } from "./container_log.ts";
 import { openLog } from "./log.ts";
 import { MONITOR_FD, type MonitorRequest } from "./request.ts";
+import { lockToStart } from "./start_lock.ts";
 import { StatusPipe } from "./status_pipe.ts";
 import { Stopper } from "./stopper.ts";
 
@@ -44,9 +40,6 @@ import { Stopper } from "./stopper.ts";
 const SETTLED = 1000;
 /** Seconds that the starter has to attach. */
 const ATTACH_TIME = 10;
-/** Milliseconds that a look at a container may take. */
-const LOOK_TIME = 1000;
-const POLL = 5;
 /** Milliseconds between looks whether the starter, who attaches at once, lives. */
 const LOOK = 20;
 
@@ -246,6 +239,11 @@ class Monitor {
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         this.#status.started(container.id);
         keepSpare(container.directory);
+        this.#group?.watchMemory(() => {
+          const { record } = progress;
+          if (record === undefined) return;
+          logEvents(this.#context.dataRoot, [containerEvent(record, "oom")]);
+        });
         this.#goToSleep();
       },
     });
@@ -299,38 +297,4 @@ class Monitor {
     if (rest !== undefined) trees.push(rest);
     if (trees.length > 0) await discardTrees(trees, this.#context, this.#request.self);
   }
-}
-
-/** Who only looks at the container holds its lock for a moment. */
-async function lockToStart(directory: string): Promise<ContainerLock | undefined> {
-  for (const deadline = performance.now() + LOOK_TIME;; await Bun.sleep(POLL)) {
-    const lock = tryLock(directory, "exclusive");
-    if (lock !== undefined || performance.now() > deadline) return lock;
-  }
-}
-
-/** Writes how a life ended; what commands have changed meanwhile, such as the name, stays. */
-function keepEnd(directory: string, record: ContainerRecord): void {
-  const { state, restartCount = 0, stoppedByUser = false } = record;
-  const end = { state, restartCount, stoppedByUser };
-  // Nobody but us knows what was in a record that was damaged while the container ran.
-  if (changeRecord(directory, (now) => ({ ...now, ...end })) === undefined) {
-    writeRecord(directory, { ...record, ...end });
-  }
-}
-
-/** Whether a command that could not reach us has left word that the container shall be over. */
-function isStopWanted(directory: string): boolean {
-  return readRecord(directory)?.stoppedByUser === true;
-}
-
-/** A new start: what the user wanted of the last one, and how it failed, counts no more. */
-function begun(directory: string, record: ContainerRecord): ContainerRecord {
-  const fresh = (now: ContainerRecord): ContainerRecord => ({
-    ...now,
-    restartCount: 0,
-    stoppedByUser: false,
-    state: now.state.status === "created" ? { status: "created" } : now.state,
-  });
-  return changeRecord(directory, fresh) ?? fresh(record);
 }

@@ -59,8 +59,12 @@ function startEvents({ options, previous }: Run, record: ContainerRecord): Store
   return events;
 }
 
-/** Its end, as the record says it. */
-export function logEnd({ context: { dataRoot } }: Run, record: ContainerRecord): void {
+/** Its end, as the record says it. @param oom whether processes were killed for want of memory, and no event says so */
+export function logEnd(
+  { context: { dataRoot } }: Run,
+  record: ContainerRecord,
+  oom: boolean,
+): void {
   const { state } = record;
   if (state.status !== "exited") return;
   const lasted = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
@@ -69,6 +73,6 @@ export function logEnd({ context: { dataRoot } }: Run, record: ContainerRecord):
     exitCode: String(state.exitCode),
   };
   const events = [containerEvent(record, "die", details)];
-  if (state.oomKilled) events.unshift(containerEvent(record, "oom"));
+  if (oom) events.unshift(containerEvent(record, "oom"));
   logEvents(dataRoot, events);
 }

@@ -203,7 +203,7 @@ async function serve(
   const exitCode = exitStatus(await running.ended);
   const oom = cgroup?.oomKilled() ? { oomKilled: true } : {};
   record.state = { status: "exited", exitCode, ...oom, startedAt, finishedAt: timestamp() };
-  logEnd(it, record);
+  logEnd(it, record, cgroup?.oomUntold() ?? false);
   return { exitCode, delivered };
 }
 

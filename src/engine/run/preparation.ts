@@ -69,6 +69,8 @@ export interface GivenCgroup {
   fd: number;
   /** Whether the kernel killed a process in it for want of memory. */
   oomKilled(): boolean;
+  /** Whether it did so since the last time that this was asked or an event said so. */
+  oomUntold(): boolean;
 }
 
 /** Finds the image, pulling it when needed, and begins the launch. @throws TsboxError; nothing is left then */
