@@ -8,23 +8,23 @@ import {
   writeRecord,
 } from "../../storage/container_record.ts";
 import { untouchedDeletion } from "../../storage/containers.ts";
-import { eventLines, logEvents, type StoreEvent } from "../../storage/event_log.ts";
+import { eventLines, logEvents, logLines, type StoreEvent } from "../../storage/event_log.ts";
 import { containerEvent } from "../events/container_event.ts";
 import type { Run } from "./preparation.ts";
 
 type RunningState = Extract<ContainerRecord["state"], { status: "running" }>;
 
-/** What was prepared while the process was on its way to its command. */
+/** What is prepared while the process is on its way to its command. */
 export interface Beginning {
   state: RunningState;
-  /** Lines of the event log. */
-  events: string;
+  /**
+   * Writes down that it runs. Not before it does: until then its memory is ours, and nobody may be let into the
+   * container.
+   */
+  announce(): void;
 }
 
-/**
- * Writes down that the process runs, a moment before it does: should it not come to that, whoever starts it
- * writes so. And has ready what the end needs.
- */
+/** Has ready what is written down when the process runs, and what the end needs. */
 export function begin(it: Run, launch: Launch, record: ContainerRecord): Beginning {
   const { cgroup, container: { id }, context: { dataRoot } } = it;
   const { pid } = launch;
@@ -38,9 +38,13 @@ export function begin(it: Run, launch: Launch, record: ContainerRecord): Beginni
     ...(cgroup && { cgroup: cgroup.path }),
   };
   const started = { ...record, state };
-  writeStarted(it, started);
   if (it.options.remove) launch.prepareLeave(untouchedDeletion(dataRoot, id));
-  return { state, events: eventLines(startEvents(it, started)) };
+  const lines = eventLines(startEvents(it, started));
+  const announce = () => {
+    writeStarted(it, started);
+    logLines(dataRoot, lines);
+  };
+  return { state, announce };
 }
 
 /** Of a container that was there before a command may have changed the record since we read it: its name, its limits. */

@@ -9,7 +9,7 @@ import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
 import type { Launch, Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
 import { type ContainerRecord, summarizeSpec, timestamp } from "../../storage/container_record.ts";
-import { logEvents, logLines } from "../../storage/event_log.ts";
+import { logEvents } from "../../storage/event_log.ts";
 import { TsboxError } from "../../errors.ts";
 import { containerEvent } from "../events/container_event.ts";
 import { kernelRelease } from "../kernel_release.ts";
@@ -184,7 +184,7 @@ async function serve(
   it: Run,
   running: Running,
   record: ContainerRecord,
-  { state, events }: Beginning,
+  { state, announce }: Beginning,
 ): Promise<Outcome> {
   const { session, cgroup } = it;
   const { startedAt } = state;
@@ -192,7 +192,7 @@ async function serve(
   let endChecks = () => {};
   try {
     record.state = state;
-    logLines(it.context.dataRoot, events);
+    announce();
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
   } finally {
