@@ -13,7 +13,7 @@ import { TsboxError } from "../errors.ts";
 import type { ContainerRecord } from "../storage/container_record.ts";
 import type { EngineContext } from "./context.ts";
 import { execLog } from "./events/exec_log.ts";
-import { containerProcesses } from "./exec/control_group.ts";
+import { containerGroup } from "./exec/control_group.ts";
 import { openRunning, type RunningContainer } from "./exec/container.ts";
 import type { ExecHost } from "./exec/host.ts";
 import { type ExecSession, execSession } from "./exec/session.ts";
@@ -35,7 +35,7 @@ export async function exec(
   const container = openRunning(context.dataRoot, options.container);
   try {
     refusePaused(container.record);
-    const cgroup = await containerProcesses(container.record, context);
+    const cgroup = await containerGroup(container.record, context);
     const session = execSession(options, host);
     const log = execLog(options, container);
     const process = await startInside(options, container, session, cgroup);
@@ -77,7 +77,7 @@ type Streams = Pick<ExecSession, "descriptors" | "terminal" | "abandon">;
 
 /**
  * Starts a process in a container; its streams are abandoned when that fails.
- * @param cgroup the list of processes of the container's control group, which is closed
+ * @param cgroup the directory of the container's control group, which is closed
  * @throws TsboxError
  */
 export async function startInside(

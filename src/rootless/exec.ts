@@ -41,7 +41,7 @@ export interface ExecRequest {
   /** Unused with a terminal. Each is its own number, or above 2. */
   stdio: readonly [number, number, number];
   terminal?: TerminalSize | undefined;
-  /** Open for writing: the list of processes of the container's control group. */
+  /** Descriptor of the directory of the container's control group. */
   cgroup?: number | undefined;
 }
 

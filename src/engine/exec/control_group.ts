@@ -13,19 +13,19 @@ type Caller = Pick<EngineContext, "env" | "uid">;
 const SCOPE = /\/(tsbox-[0-9a-f]+-[0-9a-f]+\.scope)\/container$/;
 
 /**
- * Opens the list of processes of a container's control group, for a process that joins it.
+ * Opens the directory of a container's control group, for a process that starts in it.
  * @param caller undefined: a process of the monitor's, which is beside the container already
  * @returns undefined when it has no group, or we may not join it and nothing is limited by it
  * @throws TsboxError "host" when a process of ours would get around the limits
  */
-export async function containerProcesses(
+export async function containerGroup(
   { state, options }: ContainerRecord,
   caller: Caller | undefined,
 ): Promise<number | undefined> {
   if (state.status !== "running" || state.cgroup === undefined) return undefined;
   const { cgroup } = state;
   if (canJoin(cgroup) || await movedBeside(cgroup, caller)) {
-    return openFile(`${cgroup}/cgroup.procs`, O.WRONLY);
+    return openFile(cgroup, O.PATH | O.DIRECTORY);
   }
   if (options.resources === undefined) return undefined;
   throw new TsboxError(

@@ -9,7 +9,7 @@ import type { ContainerRecord } from "../../storage/container_record.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
 import { execLog } from "../events/exec_log.ts";
 import { openRunning, type RunningContainer } from "../exec/container.ts";
-import { containerProcesses } from "../exec/control_group.ts";
+import { containerGroup } from "../exec/control_group.ts";
 import { startInside } from "../exec.ts";
 import { exceeded } from "./watch.ts";
 
@@ -45,7 +45,7 @@ async function checkInside(container: RunningContainer, timeout: number): Promis
   const { record } = container;
   const command = checkCommand(record);
   const log = execLog(command, container);
-  const cgroup = await containerProcesses(record, undefined);
+  const cgroup = await containerGroup(record, undefined);
   const session = { descriptors: streams, abandon: close };
   const process = await startInside(command, container, session, cgroup);
   log.started();

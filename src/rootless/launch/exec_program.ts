@@ -47,7 +47,7 @@ export interface ExecInput extends Identity {
   terminal?: TerminalSize | undefined;
   /** The command could use the keys of the caller's session. */
   ownKeyring: boolean;
-  /** EXEC_FD.cgroup is the list of processes of the container's control group. */
+  /** EXEC_FD.cgroup is the directory of the container's control group. */
   joinCgroup: boolean;
 }
 
@@ -61,7 +61,7 @@ export function execProgram(input: ExecInput): Stub {
   opOomScore(program, input.process);
   opUntouchable(program);
   opJoin(program, input.namespaces);
-  opMakeInside(program);
+  opMakeInside(program, input);
   opInside(program, input);
   opBecome(program, input);
   opDefaultSignals(program);
@@ -85,17 +85,20 @@ function opUntouchable(program: Program): void {
 function opJoin(program: Program, namespaces: readonly NamespaceType[]): void {
   const { userns, target } = EXEC_FD;
   program.op("join the user namespace", "setns", [userns, CLONE.NEWUSER]);
-  const flags = namespaceFlags(namespaces);
+  // Out of a control group's namespace nobody may start in a group that is not in it.
+  const flags = namespaceFlags(namespaces.filter((type) => type !== "cgroup"));
   program.op("join the container's namespaces", "setns", [target, flags]);
-  program.op("close descriptors", "close_range", [userns, target, 0]);
+  program.op("close a namespace", "close", [userns]);
 }
 
 /**
  * Only a new process is in a joined pid namespace. Its own memory, so that the one that waits has its
  * results to itself. Both go on with the next op: the one with a child passes over to the waiting part.
+ * It starts in the control group: to be moved there takes a grace period of the kernel, ten milliseconds and more.
  */
-function opMakeInside(program: Program): void {
-  const args = cloneArgs(program.arena, 0, SIGCHLD);
+function opMakeInside(program: Program, { joinCgroup }: ExecInput): void {
+  const cgroup = joinCgroup ? EXEC_FD.cgroup : undefined;
+  const args = cloneArgs(program.arena, 0, SIGCHLD, cgroup);
   program.op("make a process in the container", "clone3", [args, CLONE_ARGS_SIZE]);
   const look = [P_ALL, 0, 0, LOOK_ONLY, 0];
   program.op("look for a child", "waitid", look, { ignore: true, skip: 1 });
@@ -123,10 +126,10 @@ function opWait(program: Program): void {
   program.op("exit", "exit_group", [0]);
 }
 
-function opInside(program: Program, { terminal, ownKeyring, joinCgroup }: ExecInput): void {
-  if (joinCgroup) {
-    const self = program.arena.text("0");
-    program.op("join the container's control group", "write", [EXEC_FD.cgroup, self, 1]);
+function opInside(program: Program, { terminal, ownKeyring, namespaces }: ExecInput): void {
+  if (namespaces.includes("cgroup")) {
+    const join = [EXEC_FD.target, CLONE.NEWCGROUP];
+    program.op("join the control group namespace", "setns", join);
   }
   program.op("close descriptors", "close_range", [EXEC_FD.status, LAST_FD, 0]);
   const { channel } = STUB_FD;
