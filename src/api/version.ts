@@ -1,9 +1,7 @@
+import { API_VERSION, MIN_API_VERSION } from "../engine/api_version.ts";
 import { TsboxError } from "../errors.ts";
 
-/** The version of Docker's Engine API whose shapes are answered. */
-export const API_VERSION = "1.47";
-/** The oldest version a client may ask for: Docker's own engine of that version says the same. */
-export const MIN_API_VERSION = "1.24";
+export { API_VERSION, MIN_API_VERSION };
 
 const PREFIX = /^\/v([0-9.]+)(?=\/)/;
 

@@ -96,6 +96,8 @@ export interface VersionInfo {
 /** One half of `version`; tsbox is both in one process. */
 export interface ComponentVersion {
   Version: string;
+  /** Of Docker's API, as the service answers it. */
+  APIVersion: string;
   GitCommit: string;
   BunVersion: string;
   Os: string;
@@ -113,7 +115,13 @@ export interface SystemInfo {
   /** How root file systems are made: the driver that is asked for, else the best that works. */
   Driver: string;
   DriverStatus: [string, string][];
+  /** Who makes control groups for us: `systemd`, else `cgroupfs`. */
+  CgroupDriver: string;
   CgroupVersion: string;
+  /** Of containers that choose none. */
+  LoggingDriver: string;
+  /** Docker's word for a machine that is in no swarm. */
+  Swarm: { LocalNodeState: "inactive" };
   KernelVersion: string;
   OperatingSystem: string;
   OSType: string;

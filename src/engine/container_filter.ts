@@ -6,7 +6,7 @@ import { findContainer } from "../storage/find_container.ts";
 import { findImageIn, type ImageEntry, wholeImage } from "../storage/image_index.ts";
 import { portSummaries } from "./container_ports.ts";
 import { statusWord } from "./status_word.ts";
-import { type Filters, hasLabels, passes } from "./filters.ts";
+import { booleanFilter, type Filters, hasLabels, passes } from "./filters.ts";
 import { healthOf } from "./health/health_of.ts";
 
 /** The filters that are obeyed. */
@@ -17,6 +17,7 @@ export const CONTAINER_FILTERS = [
   "expose",
   "health",
   "id",
+  "is-task",
   "label",
   "name",
   "network",
@@ -25,8 +26,8 @@ export const CONTAINER_FILTERS = [
   "status",
   "volume",
 ];
-/** Those docker has besides, for swarms and for Windows. */
-export const DOCKER_CONTAINER_FILTERS = ["is-task", "isolation"];
+/** One docker has besides, for Windows. */
+export const DOCKER_CONTAINER_FILTERS = ["isolation"];
 
 const STATUSES = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 const HEALTHS = ["starting", "healthy", "unhealthy", "none"];
@@ -41,13 +42,15 @@ export function containerFilter(
   checkWords(filters, "status", STATUSES);
   checkWords(filters, "health", HEALTHS);
   checkExited(filters);
+  // Tasks are what swarms run.
+  const asTasks = booleanFilter(filters, "is-task") === true;
   const madeAt = (text: string) => findContainer(dataRoot, text).record.created;
   const [before, since] = [filters.get("before")?.map(madeAt), filters.get("since")?.map(madeAt)];
   const ancestors = filters.has("ancestor") ? descent(dataRoot, images, filters) : undefined;
   const ports = portFilter(filters);
   return ({ record, directory }) => {
     const { state, image } = record;
-    return (!before || before.some((time) => record.created < time)) &&
+    return !asTasks && (!before || before.some((time) => record.created < time)) &&
       (!since || since.some((time) => record.created > time)) &&
       (!ancestors || ancestors(image.id)) &&
       passes(filters, "id", (text) => matches(record.id, text)) &&

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { closeFile } from "../ffi/quick_files.ts";
 import { hostPlatform } from "../oci/platform.ts";
+import { sessionBusPath } from "../rootless/cgroup/session_bus.ts";
 import { chooseDriver } from "../rootless/drivers/choose_driver.ts";
 import { type OwnIdMap, ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";
@@ -11,6 +12,8 @@ import { listEntries } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
 import type { SystemInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
+import { settingOf } from "./settings/table.ts";
+import { statusWord } from "./status_word.ts";
 import { ensureRuntimeDir } from "./runtime_dir.ts";
 import { kernelRelease } from "./kernel_release.ts";
 import { registryInfo, settingsInfo } from "./settings_info.ts";
@@ -18,19 +21,23 @@ import { registryInfo, settingsInfo } from "./settings_info.ts";
 /** Asks the host; what it does not allow is told as a warning, not thrown. */
 export function systemInfo(context: EngineContext): SystemInfo {
   const states = listContainers(context.dataRoot).filter((c) => !isAbandoned(c))
-    .map(({ record }) => record.state.status);
-  const running = states.filter((state) => state === "running").length;
+    .map(({ record }) => statusWord(record.state));
+  const inState = (word: string) => states.filter((state) => state === word).length;
+  const [running, paused] = [inState("running"), inState("paused")];
   const { uid, gid, env } = context;
   const map = ownIdMap({ uid, gid, name: env["USER"], mode: "auto" });
   const { driver, warnings } = driverInUse(context, map);
   return {
     Containers: states.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: states.length - running,
+    ContainersPaused: paused,
+    ContainersStopped: states.length - running - paused,
     Images: listEntries(context.dataRoot).length,
     Driver: driver,
     DriverStatus: [["User ids", idCount(map)]],
+    CgroupDriver: sessionBusPath(env) === undefined ? "cgroupfs" : "systemd",
+    LoggingDriver: settingOf(context.settings, "log-driver"),
+    Swarm: { LocalNodeState: "inactive" },
     CgroupVersion: existsSync("/sys/fs/cgroup/cgroup.controllers") ? "2" : "1",
     KernelVersion: kernelRelease(),
     OperatingSystem: operatingSystem(),

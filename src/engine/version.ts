@@ -1,4 +1,5 @@
 import { hostPlatform } from "../oci/platform.ts";
+import { API_VERSION } from "./api_version.ts";
 import type { ComponentVersion, VersionInfo } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
 import { kernelRelease } from "./kernel_release.ts";
@@ -7,6 +8,7 @@ import { kernelRelease } from "./kernel_release.ts";
 export function versionInfo({ build }: Pick<EngineContext, "build">): VersionInfo {
   const component: ComponentVersion = {
     Version: build.version,
+    APIVersion: API_VERSION,
     GitCommit: build.commit,
     BunVersion: Bun.version,
     Os: "linux",

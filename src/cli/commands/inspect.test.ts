@@ -242,22 +242,29 @@ test("a container goes before an image of the same name, and --type decides", as
 test("version says what runs, as text, JSON and by template", async () => {
   const { status, out } = await run("version");
   expect(status).toBe(0);
-  expect(out).toMatch(/^tsbox:\n Version: +1\.2\.3\n Git commit: +abcdef0\n Bun version: +\d/);
+  expect(out).toMatch(
+    /^tsbox:\n Version: +1\.2\.3\n API version: +1\.47\n Git commit: +abcdef0\n Bun version: +\d/,
+  );
   const { out: text } = await run("version", "--format", "json");
   expect(JSON.parse(text)).toMatchObject({ Client: { Version: "1.2.3", Os: "linux" } });
-  expect((await run("version", "-f", "{{.Server.Version}}")).out).toBe("1.2.3\n");
+  expect((await run("version", "-f", "{{.Server.Version}} {{.Client.APIVersion}}")).out)
+    .toBe("1.2.3 1.47\n");
 });
 
 test("info counts containers and images and names the driver that works here", async () => {
   storeImages(store, [imageOf("a")]);
   storeContainer(store, "done", exitedState(3)).lock.release();
+  const frozen = storeContainer(store, "frozen", { ...liveRun(), paused: true });
   const { status, out } = await run("--storage-driver", "copy", "info");
   expect(status).toBe(0);
-  expect(out).toStartWith("Containers: 1\n Running: 0\n Paused: 0\n Stopped: 1\nImages: 1\n");
+  expect(out).toStartWith("Containers: 2\n Running: 0\n Paused: 1\n Stopped: 1\nImages: 1\n");
   expect(out).toContain("\nStorage Driver: copy\n");
   expect(out).toMatch(/\nTotal Memory: [\d.]+GiB\n/);
   const { out: text } = await run("--storage-driver", "copy", "info", "--format", "json");
   expect(JSON.parse(text)).toMatchObject({ Images: 1, DockerRootDir: store, OSType: "linux" });
+  const format = "{{.LoggingDriver}} {{.CgroupDriver}} {{.Swarm.LocalNodeState}}";
+  expect((await run("info", "-f", format)).out).toMatch(/^local (systemd|cgroupfs) inactive\n$/);
+  frozen.lock.release();
 });
 
 test("help lists every command, and each one's own help names its aliases", async () => {

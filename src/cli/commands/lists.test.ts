@@ -184,7 +184,9 @@ test("ps filters as docker does", async () => {
   expect(await names("network=private")).toBe("live\n");
   expect(await out("ps", "-q", "-f", "exited=3")).toBe(`${old.id.slice(0, 12)}\n`);
   expect(await failure("ps", "-f", "status=asleep")).toContain("invalid filter 'status=asleep'");
-  expect(await failure("ps", "-f", "is-task=true")).toContain("--filter is-task is not supported");
+  expect(await failure("ps", "-f", "isolation=x")).toContain("--filter isolation is not supported");
+  expect(await out("ps", "-aq", "-f", "is-task=true")).toBe("");
+  expect(await out("ps", "-aq", "-f", "is-task=false")).toBe(await out("ps", "-aq"));
   expect(await failure("ps", "-f", "before=nobody")).toContain("No such container: nobody");
   live.lock.release();
 });
@@ -202,6 +204,18 @@ test("ps --format json has an object a line, and a label can be asked for", asyn
   expect(await out("ps", "-a", "--format", 'table {{.Names}}\\t{{.Label "app"}}', "-f", "name=old"))
     .toBe("NAMES     app\nold       shop\n");
   live.lock.release();
+});
+
+test("ps --quiet goes before a format, which is said; a table's heading of JSON is empty", async () => {
+  const { id, lock } = storeContainer(store, "x", exitedState(0));
+  lock.release();
+  expect(await commandLine(home, ["ps", "-aq", "--format", "{{.Names}}"])).toEqual({
+    status: 0,
+    out: `${id.slice(0, 12)}\n`,
+    err: "WARNING: Ignoring custom format, because both --format and --quiet are set.\n",
+  });
+  expect(await out("ps", "-a", "--format", "table {{json .}}")).toMatch(/^\n\{"Command":/);
+  expect(await out("ps", "-a", "--format", "table {{json .Names}}")).toBe('NAMES\n"x"\n');
 });
 
 test("ps shows an image by its id once its name means another one", async () => {

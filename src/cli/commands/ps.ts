@@ -9,6 +9,7 @@ import type { CommandGrammar } from "../flags.ts";
 import { type Fields, formatList, type ListLayout } from "../format/rows.ts";
 import { shortened } from "../format/table.ts";
 import { printFormatted } from "../format/print_formatted.ts";
+import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
 import { badValue } from "../usage_error.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
@@ -74,7 +75,7 @@ export const command: Command = {
     const scan = scanFor(context.dataRoot, wanted);
     const containers = containerSummaries(context, scan, wanted);
     const full = flags.on("no-trunc");
-    const output = outputOptions(line);
+    const output = outputFor(line, io);
     const sized = !output.quiet && wantsSize(line);
     const shown = sized ? await withSizes(context, io.self, containers) : containers;
     const layout = flags.on("size") ? SIZED : LAYOUT;
@@ -83,6 +84,14 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** Of two that exclude each other docker obeys `--quiet`, and says so. */
+function outputFor(line: ParsedLine, io: CliIo): ReturnType<typeof outputOptions> {
+  const { quiet, format } = outputOptions(line);
+  if (!quiet || !format) return outputOptions(line);
+  io.err("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+  return { quiet };
+}
 
 /** Docker looks at sizes also when the template shows them. */
 function wantsSize({ flags }: ParsedLine): boolean {

@@ -31,6 +31,7 @@ export const command: Command = {
 function versionText(version: ComponentVersion): string {
   const lines = [
     ["Version", version.Version],
+    ["API version", version.APIVersion],
     ["Git commit", version.GitCommit],
     ["Bun version", version.BunVersion],
     ["OS/Arch", `${version.Os}/${version.Arch}`],

@@ -17,6 +17,8 @@ const IMAGE_CONFIG: Fields = {
   Volumes: {},
 };
 
+const VOLUME: Fields = { ClusterVolume: null, Status: {}, UsageData: null };
+
 /** By the path of the structure they belong to; of containers, of images. */
 const CONTAINER: Readonly<Record<string, Fields>> = {
   "": { SizeRw: null, SizeRootFs: null, ImageManifestDescriptor: null },
@@ -34,7 +36,9 @@ const IMAGE: Readonly<Record<string, Fields>> = {
  * shows them. `.ID` is Go's name of what JSON calls `Id`.
  */
 export function withOmittedFields(object: unknown): unknown {
-  if (!isMap(object) || !("Id" in object)) return object;
+  if (!isMap(object)) return object;
+  if ("Mountpoint" in object) hide(object, VOLUME);
+  if (!("Id" in object)) return object;
   const isContainer = "HostConfig" in object;
   for (const [path, fields] of Object.entries(isContainer ? CONTAINER : IMAGE)) {
     const part = path === "" ? object : object[path];

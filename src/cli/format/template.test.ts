@@ -132,7 +132,9 @@ test("a field, function or variable that does not exist is refused by name", () 
   expect(failure("{{.Nothing.X}}")).toBe(
     'template: executing at <.Nothing.X>: nil data; no entry for key "X"',
   );
-  expect(failure("{{shell .Name}}")).toBe('template: function "shell" not defined');
+  expect(failure("{{shell .Name}}")).toBe(
+    'template parsing error: function "shell" not defined',
+  );
   expect(failure("{{$x}}")).toBe('template: undefined variable "$x"');
   expect(failure("{{.Name 1}}")).toBe("template: can't give argument to non-function .Name");
   expect(failure("{{printf `%z` 1}}")).toBe('Cannot print with "%z": tsbox does not know it');
@@ -141,6 +143,8 @@ test("a field, function or variable that does not exist is refused by name", () 
 test("members every JavaScript object has are not fields", () => {
   for (const name of ["constructor", "__proto__", "toString"]) {
     expect(filled(`{{.${name}}}`)).toBe("<no value>");
-    expect(failure(`{{${name} 1}}`)).toBe(`template: function "${name}" not defined`);
+    expect(failure(`{{${name} 1}}`)).toBe(
+      `template parsing error: function "${name}" not defined`,
+    );
   }
 });

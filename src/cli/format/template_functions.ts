@@ -115,8 +115,15 @@ export const FUNCTIONS: FunctionTable = { ...BASIC, ...WORDS };
 /** For the heading of a table: what would change a value leaves its title alone. */
 export const HEADER_FUNCTIONS: FunctionTable = {
   ...BASIC,
-  ...Object.fromEntries([...Object.keys(WORDS), "json"].map((name) => [name, same])),
+  ...Object.fromEntries(Object.keys(WORDS).map((name) => [name, same])),
+  // Of the whole row nothing is left, as with docker.
+  json: (value) => isMap(value) ? "" : value,
 };
+
+/** Whether a template may call it; `and` and `or` are evaluated by the evaluator itself. */
+export function isFunction(name: string): boolean {
+  return name === "and" || name === "or" || Object.hasOwn(FUNCTIONS, name);
+}
 
 function same(value: unknown): unknown {
   return value;

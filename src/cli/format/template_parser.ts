@@ -1,3 +1,4 @@
+import { isFunction } from "./template_functions.ts";
 import { cutTemplate, type Node, type Operand, type Pipe, syntaxError } from "./template_syntax.ts";
 import type { Token } from "./template_syntax.ts";
 
@@ -133,7 +134,10 @@ function readOperand(tokens: TokenReader): Operand | undefined {
 
 function word(name: string): Operand {
   if (name === "true" || name === "false") return { kind: "literal", value: name === "true" };
-  return name === "nil" ? { kind: "literal", value: null } : { kind: "function", name };
+  if (name === "nil") return { kind: "literal", value: null };
+  // Also where no row is there to be shown.
+  if (!isFunction(name)) throw syntaxError(`function "${name}" not defined`);
+  return { kind: "function", name };
 }
 
 function parenthesized(tokens: TokenReader): Operand {
