@@ -32,7 +32,7 @@ export async function showLogs(
   const format = formatOf(driver);
   if (format !== undefined) return await showFiles(container, format, text, options);
   const { showJournal } = await import("./logs/journal.ts");
-  return await showJournal(container, options, context.env);
+  return await showJournal(container, options, context);
 }
 
 async function showFiles(
@@ -46,8 +46,8 @@ async function showFiles(
     if (record.state.status === "created") return true;
     throw notKept(text);
   }
-  const { follow, tail, notice } = options;
-  const following = follow ? await followLog(container, directory) : undefined;
+  const { follow, tail, until, notice } = options;
+  const following = follow ? await followLog(container, directory, until) : undefined;
   try {
     const from = tail === undefined
       ? { number: 0, offset: 0, skip: 0 }

@@ -255,6 +255,15 @@ function linkOf(path: string): string {
   }
 }
 
+test("logs -f --until ends when its time has come, or has passed", async () => {
+  const name = await started([], "echo begun; sleep 600");
+  while (await ok("logs", name) === "") await Bun.sleep(20);
+  expect(await ok("logs", "-f", "--until", "0s", name)).toBe("begun\n");
+  const soon = String(Date.now() / 1000 + 0.5);
+  expect(await ok("logs", "-f", "--until", soon, name)).toBe("begun\n");
+  await ok("rm", "-f", name);
+});
+
 test("a monitor that is killed ends who follows its log", async () => {
   const name = await started([], "echo begun; sleep 600");
   const follower = Bun.spawn([TSBOX, "logs", "-f", name], {

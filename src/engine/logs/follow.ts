@@ -9,8 +9,26 @@ export interface Following {
   stop(): void;
 }
 
-/** @param container the container's directory @param directory where the files of its log are */
-export async function followLog(container: string, directory: string): Promise<Following> {
+/** Milliseconds that a timer can wait at most; nobody follows a log for longer. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Milliseconds until nothing more is wanted; undefined: for ever. @param until nanoseconds since 1970 */
+export function timeLeft(until: bigint | undefined): number | undefined {
+  if (until === undefined) return undefined;
+  const left = Number(until / 1_000_000n) - Date.now();
+  return left > LONGEST ? undefined : Math.max(0, left);
+}
+
+/**
+ * @param container the container's directory
+ * @param directory where the files of its log are
+ * @param until nanoseconds since 1970: what is written later is not wanted
+ */
+export async function followLog(
+  container: string,
+  directory: string,
+  until?: bigint,
+): Promise<Following> {
   let [changed, over] = [true, false];
   let wake = () => {};
   const watcher = watcherOf(directory, () => {
@@ -22,6 +40,8 @@ export async function followLog(container: string, directory: string): Promise<F
     over = true;
     wake();
   };
+  const left = timeLeft(until);
+  const timer = left === undefined ? undefined : setTimeout(end, left);
   if (monitor === undefined) end();
   else {
     await monitor.sendJson("request", { op: "follow" });
@@ -34,6 +54,7 @@ export async function followLog(container: string, directory: string): Promise<F
       return !over;
     },
     stop() {
+      clearTimeout(timer);
       watcher?.close();
       monitor?.close();
     },

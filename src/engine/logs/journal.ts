@@ -4,20 +4,24 @@ import type { LogPiece } from "../../storage/log/piece.ts";
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
 import type { LogsOptions } from "./options.ts";
-import { connectMonitor } from "../monitor/connection.ts";
+import { connectMonitor, type MonitorConnection } from "../monitor/connection.ts";
+import { timeLeft } from "./follow.ts";
 import { LogPrinter } from "./printer.ts";
 
-/** Milliseconds that the journal gets to show what a container wrote last. */
+/** Milliseconds without a message, after its end, after which a container has nothing more in the journal. */
 const LAST_WORDS = 500;
+const POLL = 50;
 const NEWLINE = new TextEncoder().encode("\n");
 /** Bytes of a line of journalctl; more is none of ours. */
 const MAX_LINE = 1 << 20;
+/** Of our own fields, and those of syslog: all others are what `--log-opt` chose, as docker sees it. */
+const KNOWN = /^(_|MESSAGE|PRIORITY$|CODE_|ERRNO$|SYSLOG_|CONTAINER_|IMAGE_NAME$)/;
 
 /** As showLogs. @throws TsboxError "host" when there is no journalctl, or it fails */
 export async function showJournal(
   { record: { id }, directory }: StoredContainer,
   options: LogsOptions,
-  env: EngineContext["env"],
+  { env, uid }: Pick<EngineContext, "env" | "uid">,
 ): Promise<boolean> {
   const program = Bun.which("journalctl", { PATH: env["PATH"] ?? "" });
   if (program === null) {
@@ -25,18 +29,22 @@ export async function showJournal(
       hint: "install systemd, or choose another --log-driver",
     });
   }
-  const child = Bun.spawn([program, ...words(id, options)], {
+  // What has ended already is read to its end, however long that takes.
+  const monitor = options.follow ? await connectMonitor(directory) : undefined;
+  const child = Bun.spawn([program, ...words(id, uid, options.tail, monitor !== undefined)], {
     env: { ...env, LC_ALL: "C" },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
-  const monitor = options.follow ? await connectMonitor(directory) : undefined;
-  if (options.follow) void endAfter(monitor, child);
+  const reader = new Reader();
+  if (monitor !== undefined) void endAfter(monitor, options.until, child, reader);
   const printer = new LogPrinter(options, 0, true);
   try {
     for await (const pieces of entriesOf(child.stdout)) {
+      reader.begins();
       if (!await printer.print(pieces)) return printer.isOpen;
+      reader.waits();
     }
     const status = await child.exited;
     if (status !== 0 && child.signalCode === null) throw await journalFailed(child.stderr);
@@ -47,22 +55,48 @@ export async function showJournal(
   }
 }
 
-function words(id: string, { follow, tail }: LogsOptions): string[] {
+/** Anybody may send the journal an entry with any field; only the kernel says which user it came from. */
+function words(id: string, uid: number, tail: number | undefined, follow: boolean): string[] {
   const lines = tail === undefined ? follow ? ["--lines=all"] : [] : [`--lines=${tail}`];
   const always = ["--output=json", "--all", "--no-pager", "--quiet"];
-  return [...always, ...lines, ...(follow ? ["--follow"] : []), `CONTAINER_ID_FULL=${id}`];
+  const ours = [`CONTAINER_ID_FULL=${id}`, `_UID=${uid}`];
+  return [...always, ...lines, ...(follow ? ["--follow"] : []), ...ours];
 }
 
-/** Ends journalctl some time after the container. */
-async function endAfter(
-  monitor: Awaited<ReturnType<typeof connectMonitor>>,
-  child: { kill(): void },
-): Promise<void> {
-  if (monitor !== undefined) {
-    await monitor.sendJson("request", { op: "follow" });
-    await monitor.next();
+/** Since when whoever reads the journal has waited for it, and not it for him. */
+class Reader {
+  #since: number | undefined = performance.now();
+
+  begins(): void {
+    this.#since = undefined;
   }
-  await Bun.sleep(LAST_WORDS);
+
+  waits(): void {
+    this.#since = performance.now();
+  }
+
+  /** Counts anew how long it waits, if it does. */
+  restart(): void {
+    if (this.#since !== undefined) this.waits();
+  }
+
+  hasWaited(milliseconds: number): boolean {
+    return this.#since !== undefined && performance.now() - this.#since >= milliseconds;
+  }
+}
+
+/** Ends journalctl when the container has ended, or the time has come, and the journal has told all of it. */
+async function endAfter(
+  monitor: MonitorConnection,
+  until: bigint | undefined,
+  child: { kill(): void },
+  reader: Reader,
+): Promise<void> {
+  await monitor.sendJson("request", { op: "follow" });
+  const left = timeLeft(until);
+  await Promise.race([monitor.next(), ...(left === undefined ? [] : [Bun.sleep(left)])]);
+  reader.restart();
+  do await Bun.sleep(POLL); while (!reader.hasWaited(LAST_WORDS));
   child.kill();
 }
 
@@ -93,14 +127,25 @@ export function entryOf(line: string): LogPiece | undefined {
   }
   if (typeof entry !== "object" || entry === null) return undefined;
   const fields = new Map<string, unknown>(Object.entries(entry));
-  const time = BigInt(String(fields.get("__REALTIME_TIMESTAMP") ?? "0")) * 1000n;
+  // When it was sent; the journal writes it down some time later.
+  const sent = fields.get("_SOURCE_REALTIME_TIMESTAMP") ?? fields.get("__REALTIME_TIMESTAMP");
+  const time = BigInt(String(sent ?? "0")) * 1000n;
   const message = messageBytes(fields.get("MESSAGE"));
   const isPart = fields.get("CONTAINER_PARTIAL_MESSAGE") === "true";
   return {
     stream: fields.get("PRIORITY") === "3" ? "stderr" : "stdout",
     time,
     bytes: isPart ? message : Buffer.concat([message, NEWLINE]),
+    attributes: attributesOf(fields),
   };
+}
+
+function attributesOf(fields: ReadonlyMap<string, unknown>): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of fields) {
+    if (typeof value === "string" && !KNOWN.test(name)) found[name] = value;
+  }
+  return found;
 }
 
 /** Text, or a list of bytes where it is no UTF-8. */

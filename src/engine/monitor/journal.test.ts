@@ -72,6 +72,26 @@ test("a line is a message with docker's fields, binary where it has lines itself
   journal.close();
 });
 
+test("labels of an image take the place of no field of ours", async () => {
+  const labels = {
+    message: "forged",
+    "-": "no name",
+    "1": "digit",
+    container_id: "x",
+    good: "yes",
+  };
+  const options = { "labels-regex": "." };
+  const journal = openJournal({ driver: "journald", options }, `${folder}/socket`);
+  journal.begin({ ...RECORD, labels });
+  await journal.write("stdout", bytes("true\n"));
+  const fields = next().trimEnd().split("\n");
+  expect(fields.filter((field) => field.startsWith("MESSAGE"))).toEqual(["MESSAGE=true"]);
+  expect(fields).toContain(`CONTAINER_ID=${RECORD.id.slice(0, 12)}`);
+  expect(fields).toContain("GOOD=yes");
+  expect(fields.filter((field) => !/^[A-Z]\w*=/.test(field))).toEqual([]);
+  journal.close();
+});
+
 test("it waits for a journal that has no room, and goes on without one that is gone", async () => {
   const journal = openJournal({ driver: "journald", options: {} }, `${folder}/socket`);
   journal.begin(RECORD);
@@ -106,6 +126,11 @@ test("what journalctl prints becomes pieces again", () => {
     stream: "stderr",
     time: 1_700_000_000_123_456_000n,
   });
+  expect(line({ MESSAGE: "a", _SOURCE_REALTIME_TIMESTAMP: "1700000000000001" })?.time)
+    .toBe(1_700_000_000_000_001_000n);
+  expect(line({ MESSAGE: "a", CONTAINER_TAG: "t", _UID: "1", SYSLOG_IDENTIFIER: "t", TEAM: "red" }))
+    .toMatchObject({ attributes: { TEAM: "red" } });
+  expect(line({ MESSAGE: "a", _UID: "1" })?.attributes).toEqual({});
   expect(text({ MESSAGE: "a", PRIORITY: "6" })).toBe("a\n");
   expect(text({ MESSAGE: "a", CONTAINER_PARTIAL_MESSAGE: "true" })).toBe("a");
   expect(text({ MESSAGE: [104, 105] })).toBe("hi\n");

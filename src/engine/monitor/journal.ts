@@ -17,6 +17,9 @@ const PRIORITY = { stdout: 6, stderr: 3 } as const;
 /** Milliseconds between attempts while the journal has no room. */
 const WAIT = 5;
 
+/** What labels and variables cannot be called there: an entry has one message, and a field has a name. */
+const OWN = /^(MESSAGE|PRIORITY|CONTAINER_PARTIAL_MESSAGE|\d.*|)$/;
+
 type Stream = "stdout" | "stderr";
 
 /**
@@ -87,7 +90,10 @@ export function journalFields(choice: LogChoice, subject: LogSubject): Uint8Arra
   const { tag: _, ...chosen } = logAttributes(choice.options, subject);
   const tag = renderTag(choice.options["tag"] || "{{.ID}}", subject);
   const fields = {
-    ...Object.fromEntries(Object.entries(chosen).map(([key, text]) => [fieldName(key), text])),
+    ...Object.fromEntries(
+      Object.entries(chosen).map(([key, text]) => [fieldName(key), text] as const)
+        .filter(([name]) => !OWN.test(name)),
+    ),
     CONTAINER_ID: subject.id.slice(0, 12),
     CONTAINER_ID_FULL: subject.id,
     CONTAINER_NAME: subject.name,
