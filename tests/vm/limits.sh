@@ -243,6 +243,8 @@ no_scope() {
 }
 run_check eventually_no_scope
 
+. /test/journal.sh
+
 check "containers for the next boot"
 wanted() {
   tsbox system install >/dev/null || return 1
