@@ -13,11 +13,13 @@ import { checkIndex } from "./check/index_file.ts";
 import { checkLeftovers } from "./check/leftovers.ts";
 import type { Problem } from "./check/problem.ts";
 import { unpackerOf } from "./check/unpacker.ts";
+import { checkVolumes } from "./check/volumes.ts";
 import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 import { ownNamespace } from "./own_namespace.ts";
 import { unpackLimits } from "./pull/limits.ts";
 import { sweepContainers } from "./sweep_containers.ts";
+import { startJob } from "./worker.ts";
 
 /** A problem as it is reported. */
 export interface Finding {
@@ -86,6 +88,10 @@ async function problemsOf(
   const userns = ownNamespace(context);
   const unpack = unpackerOf({ dataRoot, userns, self, limits: unpackLimits(context), signal });
   const fetch = (image: StoredImage) => fetchMissing(image, context, { self, signal });
+  const finishFilling = async (volume: string) => {
+    const job = { layers: [], ids: userns().map.kind, volatile: false, volumes: [{ volume }] };
+    await startJob({ kind: "fill", ...job }, userns(), self).result;
+  };
   const images = index.length > 0 ? [] : checkImages({ dataRoot, good, documents, unpack, fetch });
   return [
     ...index,
@@ -93,6 +99,7 @@ async function problemsOf(
     ...blobs,
     ...images,
     ...checkContainers(dataRoot, () => sweepContainers(context, self)),
+    ...checkVolumes(dataRoot, { discard, finishFilling }),
     ...checkLeftovers(dataRoot, discard),
   ];
 }

@@ -26,7 +26,7 @@ import { copyAttributes, copyMerged, type KnownIds } from "./copy_tree.ts";
 import { lockFile } from "./lock.ts";
 import { closeSources, openLayers, openMergedDirectory } from "./merged_path.ts";
 import { removeTree, removeTreeAt } from "./remove_tree.ts";
-import { ARRIVING } from "./volumes.ts";
+import { ARRIVING, FILLING } from "./volumes.ts";
 
 /** A volume that may have to be filled. */
 export interface VolumeFilling {
@@ -45,9 +45,6 @@ export interface FillJob {
   volatile: boolean;
   volumes: readonly VolumeFilling[];
 }
-
-/** What is being copied, beside a volume's data. */
-const FILLING = "filling";
 
 /**
  * Fills the volumes that are empty. Returns the paths in the image that stayed out of their volumes, because
@@ -86,7 +83,8 @@ function fillVolume(
   const data = openDirectory(`${volume}/_data`);
   try {
     moveIn(volume, data);
-    if (path === undefined || entriesOf(data).length > 0) return;
+    if (path === undefined) return removeTree(`${volume}/${FILLING}`);
+    if (entriesOf(data).length > 0) return;
     if (!copyBeside(volume, path, how)) return;
     renameSync(`${volume}/${FILLING}`, `${volume}/${ARRIVING}`);
     moveIn(volume, data);

@@ -1,11 +1,13 @@
 /** Manifest lists that are being put together, each in a file of the store named by the hash of its name. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { messageOf, TsboxError } from "../errors.ts";
-import { digestHex, digestOf } from "../oci/digest.ts";
+import { digestAlgorithm, digestHex, digestOf } from "../oci/digest.ts";
 import type { ListedImage } from "../oci/manifest_list.ts";
 import { withLock } from "./lock.ts";
 import { openStore, storePaths } from "./layout.ts";
 import { replaceFile } from "./replace_file.ts";
+
+const LOCK = "lock";
 
 interface ListFile {
   version: 1;
@@ -44,6 +46,41 @@ function isListFile(value: unknown): value is ListFile {
     value.version === 1 && "images" in value && Array.isArray(value.images);
 }
 
+/** Files that are no lists, or no whole ones, while nobody writes any: of the killed, or damaged. Absolute paths. */
+export function damagedLists(dataRoot: string): { path: string; isHalfWritten: boolean }[] {
+  const { manifestLists } = storePaths(dataRoot);
+  if (!existsSync(manifestLists)) return [];
+  return locked(
+    dataRoot,
+    () =>
+      readdirSync(manifestLists).filter((file) => file !== LOCK).flatMap((file) => {
+        const path = `${manifestLists}/${file}`;
+        const isHalfWritten = file.endsWith(".new");
+        return !isHalfWritten && isSound(dataRoot, path) ? [] : [{ path, isHalfWritten }];
+      }),
+  );
+}
+
+/** Whether a file is where its list belongs, and each image's manifest is what its digest says. */
+function isSound(dataRoot: string, path: string): boolean {
+  try {
+    const file: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return isListFile(file) && listPath(dataRoot, file.name) === path &&
+      file.images.every(({ raw, descriptor: { digest } }) =>
+        digestOf(Buffer.from(raw, "base64"), digestAlgorithm(digest)) === digest
+      );
+  } catch {
+    return false;
+  }
+}
+
+/** Deletes such a file, unless it is sound by now. */
+export function removeDamagedList(dataRoot: string, path: string): void {
+  locked(dataRoot, () => {
+    if (path.endsWith(".new") || !isSound(dataRoot, path)) rmSync(path, { force: true });
+  });
+}
+
 /** Replaces a list with what `change` makes of it; of two changes at once, one waits. */
 export function updateManifestList(
   dataRoot: string,
@@ -77,7 +114,7 @@ export function removeManifestList(dataRoot: string, name: string): boolean {
 function locked<T>(dataRoot: string, action: () => T): T {
   const { manifestLists } = openStore(dataRoot);
   mkdirSync(manifestLists, { recursive: true, mode: 0o700 });
-  return withLock(`${manifestLists}/lock`, action);
+  return withLock(`${manifestLists}/${LOCK}`, action);
 }
 
 /** Docker lists a folder: the same order makes the same digest. */

@@ -45,8 +45,14 @@ export interface StoredVolume extends VolumeRecord {
 /** The label docker gives to volumes nobody named. */
 export const ANONYMOUS_LABEL = "com.docker.volume.anonymous";
 
+/** What is being copied for a volume, beside its data; see fill_volume.ts. */
+export const FILLING = "filling";
+
 /** What was copied for a volume and is not all in its data yet; see fill_volume.ts. */
 export const ARRIVING = "arriving";
+
+/** The volume that is being made: no name of one. */
+export const MAKING = ".new";
 
 /** A name for a volume nobody named: 64 hexadecimal digits. */
 export function anonymousName(): string {
@@ -113,7 +119,7 @@ export function ensureVolume(dataRoot: string, wanted: WantedVolume): StoredVolu
   };
   const directory = `${volumes}/${name}`;
   // No volume can have that name, and nobody else makes one now: what is there was left by the dead.
-  const making = `${volumes}/.new`;
+  const making = `${volumes}/${MAKING}`;
   if (exists(making)) removeDirectly(making);
   try {
     writeVolume(making, record, wanted.volatile ?? false);

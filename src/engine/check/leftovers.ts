@@ -4,6 +4,7 @@ import { isDigest } from "../../oci/digest.ts";
 import { storePaths } from "../../storage/layout.ts";
 import { lockFile } from "../../storage/lock.ts";
 import { listLayers } from "../../storage/layers.ts";
+import { damagedLists, removeDamagedList } from "../../storage/manifest_lists.ts";
 import { isTrashName, trashPath } from "../../storage/trash.ts";
 import type { Problem } from "./problem.ts";
 
@@ -20,6 +21,7 @@ export function checkLeftovers(
     ...partialThings(dataRoot),
     ...halfWritten(dataRoot),
     ...strangeLayers(dataRoot, discard),
+    ...manifestLists(dataRoot),
   ];
 }
 
@@ -129,5 +131,16 @@ function strangeLayers(
       renameSync(`${layers}/${name}`, trash);
       await discard([trash]);
     },
+  }));
+}
+
+/** Lists of `manifest create`. */
+function manifestLists(dataRoot: string): Problem[] {
+  return damagedLists(dataRoot).map(({ path, isHalfWritten }) => ({
+    what: `${path.slice(dataRoot.length + 1)}: ${
+      isHalfWritten ? "left behind by a command that was killed" : "not a whole manifest list"
+    }`,
+    remedy: "deletes it",
+    mend: () => removeDamagedList(dataRoot, path),
   }));
 }
