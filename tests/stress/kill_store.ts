@@ -6,6 +6,7 @@ import { listEntries, listImages } from "../../src/storage/image_index.ts";
 import { blobSize, blobsOf } from "../../src/storage/image_files.ts";
 import { hasLayer } from "../../src/storage/layers.ts";
 import { lockFile } from "../../src/storage/lock.ts";
+import { ensureVolume, findVolume, withVolumes } from "../../src/storage/volumes.ts";
 import { type Home, makeHome, TSBOX } from "../support/cli.ts";
 import { SELF } from "../support/worker.ts";
 
@@ -128,6 +129,20 @@ export class KillStore {
     if (blob !== undefined) throw new Error(`${name} has lost the blob ${blob}`);
     const layer = image.chainIDs.find((chainID) => !hasLayer(this.#store, chainID));
     if (layer !== undefined) throw new Error(`${name} has lost the layer ${layer}`);
+  }
+
+  /** Makes a volume with something in it. @param labels of the volume */
+  addVolume(name: string, labels: Record<string, string> = {}): void {
+    const { data } = withVolumes(this.#store, () => ensureVolume(this.#store, { name, labels }));
+    writeFileSync(`${data}/file`, name);
+  }
+
+  /** @throws Error unless the volume is there with what was in it */
+  expectVolume(name: string): void {
+    const volume = findVolume(this.#store, name);
+    if (volume === undefined) throw new Error(`the volume ${name} is lost`);
+    const found = readFileSync(`${volume.data}/file`, "utf8");
+    if (found !== name) throw new Error(`the volume ${name} has "${found}" in it`);
   }
 
   names(): string[] {

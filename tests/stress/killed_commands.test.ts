@@ -11,6 +11,8 @@ import { tsboxOk } from "../support/cli.ts";
 import { pushImage } from "../support/images.ts";
 import { type RegistryProcess, startRegistry } from "../support/registry_process.ts";
 import { tar } from "../support/tar.ts";
+import { writeReferences } from "../../src/storage/volume_references.ts";
+import { ANONYMOUS_LABEL } from "../../src/storage/volumes.ts";
 import { KillStore, randomFrom } from "./kill_store.ts";
 
 const POINTS = Number(process.env["TSBOX_STRESS_POINTS"] ?? 300);
@@ -41,6 +43,7 @@ beforeAll(async () => {
   await tsboxOk(["save", "-o", `${home.path}/other.tar`, other], { home });
   await Bun.write(`${home.path}/files.tar`, tar(files("imported")));
   await tsboxOk(["rmi", other], { home });
+  store.addVolume("kept");
 });
 
 afterAll(async () => {
@@ -77,6 +80,7 @@ async function killEverywhere(name: string, victim: Victim): Promise<void> {
     try {
       if ((await store.mend()).length > 0) mended++;
       store.expectWhole(kept);
+      store.expectVolume("kept");
     } catch (error) {
       throw new Error(`${name}, seed ${SEED}, point ${point}, killed after ${delay} ms`, {
         cause: error,
@@ -124,12 +128,30 @@ test("image prune", async () => {
   await killEverywhere("image prune", { words: () => ["image", "prune", "-f"] });
 }, TIMEOUT);
 
+/** A container that has ended, with files, a volume of its own and another. */
+async function storeVictim(): Promise<void> {
+  const { dataRoot } = store.home;
+  const made = storeContainer(dataRoot, "victim", exitedState(0));
+  for (let i = 0; i < 40; i++) await Bun.write(`${made.directory}/upper/${i % 4}/${i}`, "content");
+  const own = "a".repeat(64);
+  store.addVolume(own, { [ANONYMOUS_LABEL]: "" });
+  writeReferences(made.directory, [
+    { name: own, anonymous: true },
+    { name: "kept", anonymous: false },
+  ]);
+  made.lock.release();
+}
+
 test("rm", async () => {
   store.restore();
-  const made = storeContainer(store.home.dataRoot, "victim", exitedState(0));
-  for (let i = 0; i < 40; i++) await Bun.write(`${made.directory}/upper/${i % 4}/${i}`, "content");
-  made.lock.release();
+  await storeVictim();
   store.keep();
-  await killEverywhere("rm", { words: () => ["rm", "victim"] });
+  await killEverywhere("rm", { words: () => ["rm", "-v", "victim"] });
+}, TIMEOUT);
+
+test("system prune", async () => {
+  store.restore((text) => text.replace(`"${other}"`, ""));
+  store.keep();
+  await killEverywhere("system prune", { words: () => ["system", "prune", "-f", "--volumes"] });
   rmSync(`${store.home.path}/template`, { recursive: true });
 }, TIMEOUT);
