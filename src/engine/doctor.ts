@@ -40,7 +40,7 @@ export function diagnose(context: EngineContext): Finding[] {
     judgeIds(ids),
     judgeHelpers(ids),
     ...(folders === undefined ? store(context) : [folders]),
-    judgeCgroups(readCgroupFacts()),
+    judgeCgroups(readCgroupFacts(uid, env)),
     judgeNetworkTools(network),
     judgeTun(network),
   ];

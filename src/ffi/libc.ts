@@ -46,17 +46,20 @@ const libc = openLibc();
 // Constant per thread, so it is asked for once; errno must be read before any other call (bun-facts K2).
 const errnoAddress = libc.__errno_location() as Pointer;
 
+/** With these ENOSPC means that a limit of the kernel is reached, not that a disk is full. */
+const NOT_OF_DISKS: readonly SyscallName[] = ["clone3", "unshare", "mount"];
+
 /** A system call that the kernel refused. */
 export class SyscallError extends TsboxError {
   readonly syscall: SyscallName;
   readonly errno: number;
 
   constructor(what: string, syscall: SyscallName, errno: number, stage?: string) {
-    super(
-      errno === 28 || errno === 122 ? "no-space" : "kernel",
-      `Cannot ${what}: ${errnoName(errno)}`,
-      stage ? { stage } : {},
-    );
+    const full = errno === 28 || errno === 122; // ENOSPC, EDQUOT
+    super(full ? "no-space" : "kernel", `Cannot ${what}: ${errnoName(errno)}`, {
+      ...(stage && { stage }),
+      ...(full && !NOT_OF_DISKS.includes(syscall) && { hint: "free some space" }),
+    });
     this.syscall = syscall;
     this.errno = errno;
   }

@@ -13,7 +13,7 @@ afterAll(() => box.stop());
 async function onSmallDisk(script: string): Promise<string> {
   const small = `
     mount -t tmpfs -o size=48m tmpfs "$XDG_DATA_HOME" || exit 9
-    mkdir signal || exit 9
+    mkdir -p signal || exit 9
     tsbox() { ${TSBOX} "$@"; }
     run() { name=$1; shift; tsbox run -d --name "$name" --network none -v "$PWD/signal:/signal" "$@" >/dev/null; }
     fill() {
@@ -68,3 +68,23 @@ test(
   },
   60_000,
 );
+
+test("what cannot be begun on a full disk says why, and leaves nothing", async () => {
+  const out = await onSmallDisk(`
+    tsbox create --name made --network none ${box.image} true >/dev/null
+    fill
+    for words in "run --rm" "run -d" create; do
+      tsbox $words --network none ${box.image} true 2>&1 | grep -v 'only one user id'
+    done
+    tsbox start made 2>&1
+    empty
+    tsbox ps -a --format '{{.Names}} {{.State}}'
+    tsbox start -a made && tsbox rm made >/dev/null
+    ls "$XDG_DATA_HOME/tsbox/containers"; ls "$XDG_DATA_HOME/tsbox/tmp"`);
+  const lines = out.trim().split("\n");
+  expect(lines).toHaveLength(5);
+  for (const line of lines.slice(0, 4)) {
+    expect(line).toMatch(/^tsbox: Cannot .*: ENOSPC.*; free some space$/);
+  }
+  expect(lines[4]).toBe("made created");
+}, 60_000);

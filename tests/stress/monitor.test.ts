@@ -5,7 +5,7 @@
  * TSBOX_STRESS_SEED repeats a run; TSBOX_STRESS_POINTS takes more points.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
 import { type CliResult, TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 import { randomFrom } from "./kill_store.ts";
@@ -17,6 +17,8 @@ const SEED = Number(process.env["TSBOX_STRESS_SEED"] ?? Date.now() % 1_000_000_0
 const PATIENCE = 20_000;
 /** Every point uses it again: a name that is not free shows. */
 const NAME = "victim";
+/** The only volume that may be left. */
+const VOLUME = "kept";
 
 let box: BusyboxContainers;
 let mark: string;
@@ -45,6 +47,9 @@ const OPERATIONS: Record<string, Operation> = {
   start: { before: () => ["create", ...container()], words: () => ["start", NAME] },
   "run -d": { words: () => ["run", "-d", "--restart", "always", ...container()] },
   "run -d --rm": { words: () => ["run", "-d", "--rm", ...container()] },
+  "run -d --rm -v": {
+    words: () => ["run", "-d", "--rm", "-v", "/anonymous", "-v", `${VOLUME}:/kept`, ...container()],
+  },
   run: { words: () => ["run", ...container()] },
   stop: { before: () => ["run", "-d", ...container()], words: () => ["stop", NAME] },
   restart: {
@@ -93,11 +98,17 @@ async function settled(look: () => string | Promise<string>): Promise<void> {
 /** Removes what is there, until nothing comes any more. */
 async function removed(): Promise<string> {
   for (const id of (await ok("ps", "-aq")).split("\n").filter(Boolean)) {
-    const { status, stderr } = await run("rm", "-f", id);
+    const { status, stderr } = await run("rm", "-f", "-v", id);
     if (status !== 0 && !stderr.includes("No such container")) throw new Error(stderr);
   }
   const left = family(box.home.path, { mark });
   return left.map(({ pid, words }) => `${pid} ${words.join(" ")}`).join("; ");
+}
+
+/** A volume that was being made is none, and goes with the next one. */
+function volumes(): string[] {
+  const path = `${box.home.dataRoot}/volumes`;
+  return existsSync(path) ? readdirSync(path).filter((name) => name !== ".new") : [];
 }
 
 /** What should not be there when all containers are gone. */
@@ -107,6 +118,7 @@ function litter(before: readonly FamilyMember[]): string[] {
     ...box.leftovers(),
     ...before.filter(isSameLife).map(({ pid, words }) => `process ${pid} ${words[0]}`),
     ...mounts.filter((line) => line.includes(box.home.path)),
+    ...volumes().filter((name) => name !== VOLUME),
     // What the first commands found out about the host stays.
     ...readdirSync(box.home.runtimeDir).filter((name) => !/^(keeper|overlay)-/.test(name)),
   ];

@@ -25,6 +25,10 @@ refused_without_bus() {
 }
 run_check refused_without_bus
 
+check "doctor knows what is delegated, in a log-in whose own group is not"
+delegated() { tsbox doctor | grep -q '^ok *cgroups *delegated: .*cpu.*io memory pids'; }
+run_check delegated
+
 check "a container over its memory limit is killed and says so"
 oom() {
   tsbox run -d --name oom -m 32m --memory-swap 32m $BOX tail /dev/zero >/dev/null &&

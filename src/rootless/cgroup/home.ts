@@ -15,6 +15,7 @@ import { randomBytes } from "../../ffi/random.ts";
 import { exists, makeDirectory, readLink, readTextIfAny } from "../../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../../errors.ts";
 import type { Controller } from "../../container/cgroup_values.ts";
+import { DELEGATE_FIX } from "../host/fixes.ts";
 import { discardUnused } from "./container_cgroup.ts";
 import {
   cgroupOf,
@@ -59,11 +60,6 @@ const SYSTEMD = "/run/systemd/system";
 /** systemd.slice(5): a dash goes one slice down, so none is at an end or beside another. */
 const SLICE = /^(?:-|[a-zA-Z0-9:_.\\]+(?:-[a-zA-Z0-9:_.\\]+)*)\.slice$/;
 
-/** How to have controllers delegated, for the hint of an error. */
-const DELEGATE_FIX =
-  "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io " +
-  "memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl " +
-  "daemon-reload, then log in again";
 const SESSION_FIX =
   "log in by ssh or a console so that systemd starts a user session (for one that " +
   "lasts: loginctl enable-linger), or have a cgroup delegated to this user";

@@ -1,28 +1,39 @@
 /** Whether resources can be limited: a cgroup v2 subtree that is ours, with controllers. */
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { isOurs } from "../cgroup/hierarchy.ts";
+import { sessionBusPath } from "../cgroup/session_bus.ts";
 import { type Finding, fine } from "./finding.ts";
+import { DELEGATE_FIX } from "./fixes.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const ROOT = "/sys/fs/cgroup";
 
 /** What the host says. */
 export interface CgroupFacts {
   /** Whether /sys/fs/cgroup is the unified hierarchy. */
   unified: boolean;
-  /** Whether we may make cgroups below our own. */
+  /** Whether there is a group below which we may make others. */
   writable: boolean;
   /** Controllers we could give to those. */
   controllers: readonly string[];
 }
 
 const NAME = "cgroups";
-const WANTED = ["cpu", "memory", "pids"] as const;
-const LOST = "memory, cpu and process limits";
-const DELEGATE = "sudo mkdir -p /etc/systemd/system/user@.service.d && printf " +
-  "'[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo tee " +
-  "/etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload, then log in again";
+/** What needs which controller. */
+const USES = {
+  cpu: "--cpus and --cpu-*",
+  cpuset: "--cpuset-*",
+  io: "--blkio-weight and --device-*",
+  memory: "--memory*",
+  pids: "--pids-limit",
+} as const;
+const ALL = Object.values(USES).join(", ");
 
 /** Judges the facts. */
 export function judgeCgroups({ unified, writable, controllers }: CgroupFacts): Finding {
-  const limited = (detail: string, fix: string): Finding => (
-    { name: NAME, status: "limited", detail, lost: LOST, fix }
+  const limited = (detail: string, fix: string, lost = ALL): Finding => (
+    { name: NAME, status: "limited", detail, lost, fix }
   );
   if (!unified) {
     const fix = "boot with the kernel parameter systemd.unified_cgroup_hierarchy=1";
@@ -33,11 +44,11 @@ export function judgeCgroups({ unified, writable, controllers }: CgroupFacts): F
       "(sudo apt install dbus-user-session), or use 'systemd-run --user --scope tsbox ...'";
     return limited("our cgroup is not delegated to us", fix);
   }
-  const missing = WANTED.filter((name) => !controllers.includes(name));
-  if (missing.length > 0) {
-    return limited(`controllers not delegated: ${missing.join(", ")}`, DELEGATE);
-  }
-  return fine(NAME, `delegated: ${controllers.join(", ")}`);
+  const missing = Object.entries(USES).filter(([name]) => !controllers.includes(name));
+  if (missing.length === 0) return fine(NAME, `delegated: ${controllers.join(", ")}`);
+  const names = missing.map(([name]) => name).join(", ");
+  const lost = missing.map(([, use]) => use).join(", ");
+  return limited(`controllers not delegated: ${names}`, DELEGATE_FIX, lost);
 }
 
 function textOf(path: string): string {
@@ -48,27 +59,24 @@ function textOf(path: string): string {
   }
 }
 
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The closest ancestor-or-self of our cgroup that is ours: systemd delegates user@UID.service. */
+/** The closest ancestor-or-self of our cgroup that is ours. */
 function ownSubtree(path: string): string | undefined {
   const folders = path.split("/").filter(Boolean);
-  const candidates = folders.map((_, i) => `/sys/fs/cgroup/${folders.slice(0, i + 1).join("/")}`);
-  return candidates.find((folder) => isWritable(folder) && isWritable(`${folder}/cgroup.procs`));
+  const candidates = folders.map((_, i) => `${ROOT}/${folders.slice(0, i + 1).join("/")}`);
+  return candidates.find(isOurs);
+}
+
+/** Where systemd puts what is asked of it by the session bus, whatever log-in we are in ourselves. */
+function managersSubtree(uid: number, env: Environment): string | undefined {
+  const path = `${ROOT}/user.slice/user-${uid}.slice/user@${uid}.service`;
+  return sessionBusPath(env) !== undefined && isOurs(path) ? path : undefined;
 }
 
 /** Reads /proc/self/cgroup and the hierarchy. */
-export function readCgroupFacts(): CgroupFacts {
-  const unified = textOf("/sys/fs/cgroup/cgroup.controllers") !== "";
+export function readCgroupFacts(uid: number, env: Environment): CgroupFacts {
+  const unified = textOf(`${ROOT}/cgroup.controllers`) !== "";
   const path = /^0::(\/.*)$/m.exec(textOf("/proc/self/cgroup"))?.[1] ?? "";
-  const subtree = unified ? ownSubtree(path) : undefined;
+  const subtree = unified ? managersSubtree(uid, env) ?? ownSubtree(path) : undefined;
   const controllers = textOf(`${subtree}/cgroup.controllers`).trim().split(/\s+/).filter(Boolean);
   return { unified, writable: subtree !== undefined, controllers };
 }

@@ -9,3 +9,9 @@ export function setSysctl(name: string, value: string): string {
 export function installPackage(name: string): string {
   return `sudo apt install ${name}`;
 }
+
+/** How to have controllers delegated, for good. */
+export const DELEGATE_FIX =
+  "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io " +
+  "memory pids\\n' | sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl " +
+  "daemon-reload, then log in again";

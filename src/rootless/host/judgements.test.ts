@@ -83,15 +83,20 @@ test("a kernel without the calls is too old, and this one is not", () => {
 });
 
 test("cgroups need version 2, delegation and the controllers, in this order", () => {
-  const facts = { unified: true, writable: true, controllers: ["cpu", "memory", "pids"] };
+  const controllers = ["cpu", "cpuset", "io", "memory", "pids"];
+  const facts = { unified: true, writable: true, controllers };
   expect(judgeCgroups(facts).status).toBe("ok");
-  expect(fixOf(judgeCgroups({ ...facts, controllers: ["memory", "pids"] }))).toContain("Delegate=");
-  expect(judgeCgroups({ ...facts, controllers: ["pids"] }).detail).toBe(
-    "controllers not delegated: cpu, memory",
-  );
+  // What systemd delegates by itself.
+  const usual = judgeCgroups({ ...facts, controllers: ["cpu", "memory", "pids"] });
+  expect(fixOf(usual)).toContain("Delegate=");
+  expect(usual).toMatchObject({
+    status: "limited",
+    detail: "controllers not delegated: cpuset, io",
+    lost: "--cpuset-*, --blkio-weight and --device-*",
+  });
   expect(fixOf(judgeCgroups({ ...facts, writable: false }))).toContain("systemd-run --user");
   expect(fixOf(judgeCgroups({ ...facts, unified: false }))).toContain("unified_cgroup_hierarchy");
-  const { unified, writable } = readCgroupFacts();
+  const { unified, writable } = readCgroupFacts(process.getuid?.() ?? 0, process.env);
   expect(writable && !unified).toBe(false);
 });
 
