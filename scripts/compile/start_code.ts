@@ -6,8 +6,11 @@
  * seconds: with the default a `run` spends a sixth of its time on compiling functions that are not called again.
  * So a little code, in the padding in front of the first instruction, calls setenv(3) and goes on to the
  * entry point there was. An executable without room for it, or without setenv, stays as it is.
+ *
+ * On x86-64 it also starts the monitor of a `run -d`, see early_monitor_x64.s.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { earlyMonitorCode } from "./early_monitor.ts";
 
 /** A variable; `ours` beats what the caller has set. */
 interface Setting {
@@ -19,6 +22,8 @@ interface Setting {
 export const SETTINGS: readonly Setting[] = [
   { name: "BUN_BE_BUN", value: "", ours: true },
   { name: "BUN_OPTIONS", value: "", ours: true },
+  // Said by the code that starts monitors, and by nobody else.
+  { name: "TSBOX_BEGUN", value: "", ours: true },
   // A list of a thousand rows is done sooner than its code would be compiled; what runs for seconds gets
   // there all the same. Workers, which run long, are started with the usual values (rootless/worker.ts).
   { name: "BUN_JSC_thresholdForJITAfterWarmUp", value: "100000", ours: false },
@@ -140,16 +145,23 @@ function codeX64(address: number, entry: number, slot: number): Uint8Array {
   const { bytes, offsets } = texts();
   const int32 = (value: number) => [...new Uint8Array(Int32Array.of(value).buffer)];
   const [save, restore] = [[0x52, 0x48, 0x83, 0xec, 0x08], [0x48, 0x83, 0xc4, 0x08, 0x5a]];
-  const [callSize, jumpSize] = [22, 5];
-  const size = save.length + callSize * SETTINGS.length + restore.length + jumpSize;
+  const [callSize, beginSize, jumpSize] = [22, 18, 5];
+  const size = save.length + callSize * SETTINGS.length + beginSize + restore.length + jumpSize;
   const calls = SETTINGS.flatMap(({ ours }, i) => [
     ...[0xbf, ...int32(address + size + (offsets[i]?.name ?? 0))], // mov edi, name
     ...[0xbe, ...int32(address + size + (offsets[i]?.value ?? 0))], // mov esi, value
     ...[0xba, ...int32(Number(ours))], // mov edx, overwrite
     ...[0xff, 0x14, 0x25, ...int32(slot)], // call [slot]
   ]);
+  const afterBegin = address + size - jumpSize - restore.length;
+  const begin = [
+    ...[0x48, 0x8d, 0x7c, 0x24, 0x10], // lea rdi, [rsp+16]: where the process began
+    ...[0x48, 0x8b, 0x34, 0x25, ...int32(slot)], // mov rsi, [slot]
+    ...[0xe8, ...int32(address + size + bytes.length - afterBegin)], // call the code behind the texts
+  ];
   const jump = [0xe9, ...int32(entry - (address + size))];
-  return Uint8Array.from([...save, ...calls, ...restore, ...jump, ...bytes]);
+  const code = [...save, ...calls, ...begin, ...restore, ...jump];
+  return Uint8Array.from([...code, ...bytes, ...earlyMonitorCode()]);
 }
 
 /** x0 holds a function of the loader's for `_start`. */

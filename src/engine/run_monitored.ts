@@ -6,6 +6,7 @@ import type { EngineContext } from "./context.ts";
 import { connectMonitor } from "./monitor/connection.ts";
 import type { MonitorJob } from "./monitor/request.ts";
 import {
+  begunMonitor,
   type IdleMonitor,
   idleMonitor,
   type StartedMonitor,
@@ -14,7 +15,7 @@ import {
 import { imageFor } from "./run/image.ts";
 import type { RunHost } from "./run/host.ts";
 
-export { idleMonitor };
+export { begunMonitor, idleMonitor };
 
 /**
  * Starts a container in the background, pulling its image where needed; returns its id when it runs.

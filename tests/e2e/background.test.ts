@@ -1,13 +1,13 @@
 /** Containers that no command is attached to: made, started, stopped, restarted, left and found again. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import {
   type BusyboxContainers,
   busyboxContainers,
   processesWith,
   until,
 } from "../support/busybox_containers.ts";
-import { tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
+import { TSBOX, tsbox, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
 import { family } from "../support/process_family.ts";
 
 let box: BusyboxContainers;
@@ -24,6 +24,15 @@ const state = async (name: string, field = "Status") =>
   (await ok("inspect", "-f", `{{.State.${field}}}`, name)).trim();
 
 const restarts = async (name: string) => await ok("inspect", "-f", "{{.RestartCount}}", name);
+
+/** Where a descriptor leads; empty when it was closed meanwhile. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
 
 /** Starts a container in the background; returns its name. */
 async function started(flags: readonly string[], ...command: string[]): Promise<string> {
@@ -60,6 +69,41 @@ describe("a container in the background", () => {
     expect([status, stderr]).toEqual([125, expect.stringContaining("invalid size: 'much'")]);
     const monitors = () => family(box.home.path).filter(({ role }) => role === "monitor");
     await until("no monitor is left", () => monitors().length === 0);
+  });
+
+  test("needs nothing of the caller's descriptors, and leaves none of them to its monitor", async () => {
+    const command = `${TSBOX} run -d --network none ${box.image} sleep 600`;
+    const many = 'for fd in $(seq 3 120); do eval "exec $fd</etc/passwd"; done; ';
+    for (
+      const script of [`exec ${command} <&- 2>&-`, `exec ${command} 3</etc/passwd`, many + command]
+    ) {
+      const done = Bun.spawnSync(["bash", "-c", script], {
+        env: { ...box.home.env, TSBOX_BEGUN: "$%" },
+      });
+      expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);
+      const id = done.stdout.toString().trim();
+      expect(await state(id)).toBe("running");
+      const monitor = family(box.home.path).find(({ role }) => role === "monitor")?.pid ?? -1;
+      const open = readdirSync(`/proc/${monitor}/fd`).map((fd) =>
+        linkOf(`/proc/${monitor}/fd/${fd}`)
+      );
+      expect(open).not.toContain("/etc/passwd");
+      expect(open.slice(0, 3)).toEqual(["/dev/null", "/dev/null", "/dev/null"]);
+      expect(readFileSync(`/proc/${monitor}/comm`, "utf8")).toBe("tsbox\n");
+      await ok("rm", "-f", id);
+    }
+  });
+
+  test("is not begun for a command whose own words look like options of run", async () => {
+    const words = [TSBOX, ...box.words([], ["sh", "-c", "echo go; cat", "sh", "-d", "--detach"])];
+    words.splice(2, 0, "-i");
+    const child = Bun.spawn(words, { env: box.home.env, stdin: "pipe", stdout: "pipe" });
+    const reader = child.stdout.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("go\n");
+    const monitors = () => family(box.home.path).filter(({ role }) => role === "monitor");
+    await until("no monitor is left", () => monitors().length === 0);
+    child.stdin.end();
+    expect(await child.exited).toBe(0);
   });
 
   test("that cannot be started says why, with the status of run", async () => {

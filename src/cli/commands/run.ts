@@ -16,6 +16,7 @@ export const command: Command = {
   run: (line, io, context) => {
     const { flags } = line;
     if (flags.on("detach") && !flags.on("debug-plan")) return detached(line, io, context);
+    if (io.begun !== undefined) void dismiss(io.begun);
     const options = runOptions(line, io, context);
     const host = runHost(io);
     // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor,
@@ -42,11 +43,18 @@ function isLimited({ resources, cgroupParent }: RunOptions): boolean {
   return resources !== undefined || cgroupParent !== undefined;
 }
 
+/** A word of the container's command looked like `-d`. */
+async function dismiss(begun: string): Promise<void> {
+  (await import("../../engine/run_monitored.ts")).begunMonitor(begun).dismiss();
+}
+
 /** The monitor starts while the options are still being read: that takes it longer than us. */
 async function detached(line: ParsedLine, io: CliIo, context: EngineContext): Promise<number> {
-  const { idleMonitor, runDetached } = await import("../../engine/run_monitored.ts");
+  const { begunMonitor, idleMonitor, runDetached } = await import("../../engine/run_monitored.ts");
   const host = runHost(io);
-  const monitor = idleMonitor(context.env, host.self);
+  const monitor = io.begun === undefined
+    ? idleMonitor(context.env, host.self)
+    : begunMonitor(io.begun);
   try {
     const options = runOptions(line, io, context);
     host.print(await runDetached(options, context, host, monitor));

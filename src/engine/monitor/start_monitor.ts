@@ -12,6 +12,9 @@ import type { RunHost } from "../run/host.ts";
 import { resultOf } from "../worker_jobs.ts";
 import { MONITOR, type MonitorJob, type MonitorRequest, type MonitorStatus } from "./request.ts";
 
+/** "!", descriptor 0. */
+const FIRST_CHARACTER = 33;
+
 /** A monitor that is about to start its container. */
 export interface StartedMonitor {
   /**
@@ -47,15 +50,32 @@ export function startMonitor(
  */
 export function idleMonitor(env: EngineContext["env"], self: SelfCommand): IdleMonitor {
   const [request, status] = [pipe(), pipe()];
-  const [theirs, ours] = [[status.write, request.read], [status.read, request.write]];
+  const theirs = [status.write, request.read];
+  const idle = monitorBehind(request.write, status.read);
   try {
     startDetached(self, MONITOR, env, theirs);
   } catch (error) {
-    ours.forEach(closeFile);
+    idle.dismiss();
     throw error;
   } finally {
     theirs.forEach(closeFile);
   }
+  return idle;
+}
+
+/**
+ * The monitor that was started before this process ran its first line of JavaScript.
+ * @param begun from scripts/compile/early_monitor_x64.s: a character for each of our pipes
+ */
+export function begunMonitor(begun: string): IdleMonitor {
+  return monitorBehind(
+    begun.charCodeAt(0) - FIRST_CHARACTER,
+    begun.charCodeAt(1) - FIRST_CHARACTER,
+  );
+}
+
+/** @param request to be written @param status to be read */
+function monitorBehind(request: number, status: number): IdleMonitor {
   let asked = false;
   return {
     ask(job, attached, context, host) {
@@ -63,12 +83,14 @@ export function idleMonitor(env: EngineContext["env"], self: SelfCommand): IdleM
       const { env: _, ...rest } = context;
       ensureRuntimeDir(context.runtimeDir, context.uid);
       const { self, userName } = host;
-      send(request.write, { context: rest, self, userName, attached, job });
-      const lines = new StatusLines(status.read);
-      return { next: () => nextWord(lines, host), close: () => closeFile(status.read) };
+      send(request, { context: rest, self, userName, attached, job });
+      const lines = new StatusLines(status);
+      return { next: () => nextWord(lines, host), close: () => closeFile(status) };
     },
     dismiss() {
-      if (!asked) ours.forEach(closeFile);
+      if (asked) return;
+      closeFile(request);
+      closeFile(status);
     },
   };
 }
