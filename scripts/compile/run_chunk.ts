@@ -5,7 +5,7 @@
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
  * load. So there are four large ones, and whatever is loaded by import() and shares something with one of them
  * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
- * loads, together with what `run` shares with the lists `ps` and `images`; the rest of `run`; what `exec` needs
+ * loads, together with what `run` and `exec` share with the lists `ps` and `images`; the rest of `run`; what `exec` needs
  * besides; the lists. No module of ours does anything when it is loaded.
  */
 import { dirname, join, relative } from "node:path";
@@ -38,11 +38,10 @@ export async function runChunk(root: string): Promise<BunPlugin> {
 
 /** The modules of each piece; one that is loaded needs those before it. */
 export function pieces(graph: Graph): ReadonlySet<string>[] {
-  const [run, lists] = [reached(graph, RUN), reached(graph, ...LISTS)];
-  const first = reached(graph, CLI).union(run.intersection(lists));
-  const rest = run.difference(first);
-  const exec = reached(graph, EXEC).difference(first).difference(rest);
-  return [first, rest, exec, lists.difference(first)];
+  const [run, exec, lists] = [reached(graph, RUN), reached(graph, EXEC), reached(graph, ...LISTS)];
+  const first = reached(graph, CLI).union(run.union(exec).intersection(lists));
+  const besides = exec.difference(run).difference(first);
+  return [first, run.difference(first), besides, lists.difference(first)];
 }
 
 /** What each module is made to import beside its own imports. */
