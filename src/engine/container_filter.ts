@@ -1,7 +1,6 @@
 /** Which containers `ps --filter` shows: docker's rules. */
 import { TsboxError } from "../errors.ts";
-import type { ContainerRecord } from "../storage/container_record.ts";
-import { type StoredContainer } from "../storage/containers.ts";
+import type { ListedContainer, ListedRecord } from "../storage/listed_record.ts";
 import { findContainer } from "../storage/find_container.ts";
 import { findImageIn, type ImageEntry, wholeImage } from "../storage/image_index.ts";
 import { portSummaries } from "./container_ports.ts";
@@ -38,7 +37,8 @@ export function containerFilter(
   dataRoot: string,
   images: readonly ImageEntry[],
   filters: Filters,
-): (container: StoredContainer) => boolean {
+): (container: ListedContainer) => boolean {
+  if (filters.size === 0) return () => true;
   checkWords(filters, "status", STATUSES);
   checkWords(filters, "health", HEALTHS);
   checkExited(filters);
@@ -114,7 +114,7 @@ function descent(
 }
 
 /** `publish` and `expose`: with both, one that fits is enough. */
-function portFilter(filters: Filters): (record: ContainerRecord) => boolean {
+function portFilter(filters: Filters): (record: ListedRecord) => boolean {
   const [publish, expose] = [portSet(filters, "publish"), portSet(filters, "expose")];
   if (publish === undefined && expose === undefined) return () => true;
   return (record) =>
@@ -141,7 +141,7 @@ function portSet(filters: Filters, key: string): Set<string> | undefined {
 }
 
 /** By the volume's name, or by the place of any mount; a final slash is no matter. */
-function hasMount({ options }: ContainerRecord, text: string): boolean {
+function hasMount({ options }: ListedRecord, text: string): boolean {
   const path = text.length > 1 ? text.replace(/\/+$/, "") : text;
   return options.mounts.some((mount) =>
     mount.target === path || (mount.type === "volume" && mount.name === text) ||

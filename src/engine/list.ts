@@ -1,14 +1,9 @@
 /** `ps`: the containers of the store, filtered as docker does. */
 import type { Health } from "../container/health_state.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
-import type { ContainerRecord } from "../storage/container_record.ts";
-import {
-  type ContainerScan,
-  isAbandoned,
-  scanContainers,
-  scanLivingContainers,
-  type StoredContainer,
-} from "../storage/containers.ts";
+import { type ContainerScan, isAbandoned } from "../storage/containers.ts";
+import { scanForList } from "../storage/list_containers.ts";
+import type { ListedContainer, ListedRecord } from "../storage/listed_record.ts";
 import { findImageIn, type ImageEntry, listEntries } from "../storage/image_index.ts";
 import type { ContainerSummary } from "./api_types.ts";
 import { containerFilter } from "./container_filter.ts";
@@ -20,6 +15,9 @@ import { statusWord } from "./status_word.ts";
 import { mountPoints } from "./mount_points.ts";
 import { humanDuration } from "./units.ts";
 
+/** What a list is made of. */
+export type ListScan = ContainerScan<ListedContainer>;
+
 /** Which containers are wanted. */
 export interface ListOptions {
   /** Also those that do not run. */
@@ -30,8 +28,8 @@ export interface ListOptions {
 }
 
 /** Looks at the containers that can be in such a list. */
-export function scanFor(dataRoot: string, options: ListOptions): ContainerScan {
-  return wantsResting(options) ? scanContainers(dataRoot) : scanLivingContainers(dataRoot);
+export function scanFor(dataRoot: string, options: ListOptions): ListScan {
+  return scanForList(dataRoot, { resting: wantsResting(options) });
 }
 
 /** Asking for a state or an exit code asks for containers that do not run. */
@@ -42,19 +40,21 @@ function wantsResting({ all, last, filters }: ListOptions): boolean {
 /** The containers, newest first. Throws TsboxError for filter values that mean nothing. */
 export function containerSummaries(
   context: EngineContext,
-  scan: ContainerScan,
+  scan: ListScan,
   options: ListOptions,
 ): ContainerSummary[] {
   const { last, filters } = options;
   const images = listEntries(context.dataRoot);
   const fits = containerFilter(context.dataRoot, images, filters);
   const every = wantsResting(options);
-  const found = scan.containers
-    .filter((container) => !isAbandoned(container))
-    .filter(({ record }) => every || isAlive(record))
-    .filter(fits);
   const meaning = imageMeanings(images);
-  return found.slice(0, last).map((container) => summary(container, meaning));
+  const found: ContainerSummary[] = [];
+  for (const container of scan.containers) {
+    if (found.length === last) break;
+    if (isAbandoned(container) || !(every || isAlive(container.record))) continue;
+    if (fits(container)) found.push(summary(container, meaning, Date.now()));
+  }
+  return found;
 }
 
 /** What image a reference means now. Many containers share a few references, so each is looked up once. */
@@ -68,7 +68,11 @@ function imageMeanings(images: readonly ImageEntry[]): (reference: string) => st
 
 type Meaning = ReturnType<typeof imageMeanings>;
 
-function summary({ record, directory }: StoredContainer, meaning: Meaning): ContainerSummary {
+function summary(
+  { record, directory }: ListedContainer,
+  meaning: Meaning,
+  now: number,
+): ContainerSummary {
   return {
     Id: record.id,
     Names: [`/${record.name}`],
@@ -79,30 +83,31 @@ function summary({ record, directory }: StoredContainer, meaning: Meaning): Cont
     Ports: isAlive(record) ? portSummaries(record) : [],
     Labels: record.labels,
     State: statusWord(record.state),
-    Status: statusText(record, Date.now(), healthOf(record, directory)),
+    Status: statusText(record, now, isAlive(record) ? healthOf(record, directory) : undefined),
     HostConfig: { NetworkMode: record.options.network },
     Mounts: mountPoints(record.options.mounts),
   };
 }
 
 /** As docker counts: one that is about to be started again is shown without `-a`, too. */
-function isAlive({ state }: ContainerRecord): boolean {
+function isAlive({ state }: ListedRecord): boolean {
   return state.status === "running" || state.status === "restarting";
 }
 
 /** What the user typed, as long as it still means that image; its id afterwards. */
-function imageShown({ image, options }: ContainerRecord, meaning: Meaning): string {
+function imageShown({ image, options }: ListedRecord, meaning: Meaning): string {
   if (image.id === "") return options.rootfs ?? "";
   return meaning(image.reference) === image.id ? image.reference : image.id;
 }
 
 /** Arguments with blanks are shown in single quotes. */
 function commandText(args: readonly string[]): string {
+  if (args.length === 1) return args[0] ?? "";
   return args.map((arg, i) => i > 0 && arg.includes(" ") ? `'${arg}'` : arg).join(" ");
 }
 
 /** `Up 5 minutes (healthy)`, `Exited (0) 2 hours ago`, `Created`. @param now milliseconds since the epoch */
-export function statusText({ state }: ContainerRecord, now: number, health?: Health): string {
+export function statusText({ state }: ListedRecord, now: number, health?: Health): string {
   if (state.status === "created") return "Created";
   if (state.status === "restarting") {
     const since = humanDuration(now - Date.parse(state.finishedAt));

@@ -9,6 +9,7 @@ import {
   isAbandonedDirectory,
   scanContainers,
 } from "../storage/containers.ts";
+import type { ListedContainer } from "../storage/listed_record.ts";
 import { listTrash } from "../storage/trash.ts";
 import { detachAnonymousVolumes } from "../storage/volume_references.ts";
 import type { EngineContext } from "./context.ts";
@@ -21,7 +22,7 @@ import { discardTrees } from "./discard_trees.ts";
 export async function sweepContainers(
   context: EngineContext,
   self: SelfCommand,
-  scan: ContainerScan = scanContainers(context.dataRoot),
+  scan: ContainerScan<ListedContainer> = scanContainers(context.dataRoot),
 ): Promise<void> {
   const ended = scan.containers.filter(isAbandoned)
     .map(({ directory, record: { id, name, otherName } }) => ({ directory, id, name, otherName }));

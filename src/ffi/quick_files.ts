@@ -94,15 +94,17 @@ export function readBytes(path: string): Uint8Array {
 export function readOpenFile(fd: number, path: string, limit = Infinity): Uint8Array {
   let bytes = new Uint8Array(PATH_MAX);
   for (let length = 0;;) {
-    if (length === bytes.length) bytes = doubled(bytes);
+    if (length === bytes.length) bytes = enlarged(bytes, fd);
     const got = raw("read", fd, address(bytes) + length, bytes.length - length);
     if (got === 0 || length >= limit) return bytes.subarray(0, length);
     if (got !== -ERRNO.EINTR) length += checked(got, "read", "read", path);
   }
 }
 
-function doubled(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(bytes.length * 2);
+/** Room for the whole file, as far as it has a size: to double it again and again is to copy all of it twice. */
+function enlarged(bytes: Uint8Array, fd: number): Uint8Array<ArrayBuffer> {
+  const size = bytes.length === PATH_MAX ? openFileStatus(fd)?.size ?? 0 : 0;
+  const larger = new Uint8Array(Math.max(bytes.length * 2, size + 1));
   larger.set(bytes);
   return larger;
 }
@@ -259,25 +261,6 @@ export function fileStatus(path: string): FileStatus | undefined {
 export function linkStatus(path: string): FileStatus | undefined {
   const flags = AT_SYMLINK_NOFOLLOW;
   return statusOf(raw("statx", AT_FDCWD, one(path), flags, STATX_BASIC_STATS, WORDS));
-}
-
-/**
- * What no other content of a file has at the same place, as text, and when it was changed (milliseconds since 1970):
- * its inode, its time and its size. Undefined when nothing is there.
- * @param directory a descriptor @param path beneath it
- */
-export function fileIdentity(
-  directory: number,
-  path: string,
-): { identity: string; changed: number } | undefined {
-  if (raw("statx", directory, one(path), 0, STATX_BASIC_STATS, WORDS) < 0) return undefined;
-  const word = (index: number): number => words[index] ?? 0;
-  const [inode, size] = [word(8) + word(9) * WORD, word(10) + word(11) * WORD];
-  const [seconds, nanoseconds] = [word(24) + word(25) * WORD, word(26)];
-  return {
-    identity: `${inode} ${seconds}.${nanoseconds} ${size}`,
-    changed: seconds * 1000 + nanoseconds / 1e6,
-  };
 }
 
 /** Looks at an open file; undefined when the descriptor is closed. */

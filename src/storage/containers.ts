@@ -13,7 +13,7 @@ import { type ContainerLock, makeLock, tryLock } from "./container_lock.ts";
 import { releaseName, reserveName } from "./container_name.ts";
 import { type ContainerRecord, hasUnreadableRecord, readRecord } from "./container_record.ts";
 import { isSameProcess, settle } from "./settle_container.ts";
-import { RestingContainers } from "./resting_containers.ts";
+import type { ListedContainer } from "./listed_record.ts";
 import { FEW_NAMES, removeDirectly, removeSmall } from "./remove_directly.ts";
 import { trashPath } from "./trash.ts";
 
@@ -135,9 +135,9 @@ function directoryNames(path: string): string[] {
 }
 
 /** Everything below `containers/`. */
-export interface ContainerScan {
+export interface ContainerScan<Container = StoredContainer> {
   /** Those with a readable record, newest first; ended ones of `run --rm` included. */
-  containers: StoredContainer[];
+  containers: Container[];
   /** Directories without: being made, or left behind. Absolute paths. */
   unrecorded: string[];
   /** Directories with a record that says nothing to us; what is in them is the user's. Absolute paths. */
@@ -149,38 +149,33 @@ export function scanContainers(dataRoot: string): ContainerScan {
   const scan: ContainerScan = { containers: [], unrecorded: [], damaged: [] };
   for (const id of containerIds(dataRoot)) {
     const directory = `${dataRoot}/containers/${id}`;
-    addTo(scan, directory, readContainer(directory));
+    addToScan(scan, directory, readContainer(directory));
   }
   return newestFirst(scan);
 }
 
-function addTo(scan: ContainerScan, directory: string, container?: StoredContainer): void {
+/** Puts what readContainer() found in a directory where it belongs. */
+export function addToScan(
+  scan: ContainerScan<ListedContainer>,
+  directory: string,
+  container: StoredContainer | undefined,
+): void {
   if (container !== undefined) scan.containers.push(container);
   else if (hasUnreadableRecord(directory)) scan.damaged.push(directory);
   else scan.unrecorded.push(directory);
 }
 
-function newestFirst(scan: ContainerScan): ContainerScan {
-  scan.containers.sort((a, b) => a.record.created < b.record.created ? 1 : -1);
+/** Sorts the containers of a scan. */
+export function newestFirst<Container extends ListedContainer>(
+  scan: ContainerScan<Container>,
+): ContainerScan<Container> {
+  const { containers } = scan;
+  // Texts without a function of ours that compares them: a thousand take it eight milliseconds.
+  const keys = containers.map(({ record }, i) => `${record.created} ${i}`).sort().reverse();
+  scan.containers = keys.flatMap((key) =>
+    containers[Number(key.slice(key.lastIndexOf(" ")))] ?? []
+  );
   return scan;
-}
-
-/** The same without most of those that do not run: what is known of them is not read again. */
-export function scanLivingContainers(dataRoot: string): ContainerScan {
-  const resting = new RestingContainers(dataRoot);
-  const scan: ContainerScan = { containers: [], unrecorded: [], damaged: [] };
-  for (const id of containerIds(dataRoot)) {
-    const identity = resting.identity(id);
-    if (identity !== undefined && resting.has(identity)) continue;
-    const directory = `${dataRoot}/containers/${id}`;
-    const container = readContainer(directory);
-    addTo(scan, directory, container);
-    // What a killed `run --rm` left is looked for each time.
-    if (container === undefined || identity === undefined || isAbandoned(container)) continue;
-    resting.learn(id, identity, container.record.state);
-  }
-  resting.close();
-  return newestFirst(scan);
 }
 
 /** Every container with a readable record, newest first; ended ones of `run --rm` included. */
@@ -189,7 +184,7 @@ export function listContainers(dataRoot: string): StoredContainer[] {
 }
 
 /** A container of `run --rm` whose run process died before it could delete it. */
-export function isAbandoned({ record, owned }: StoredContainer): boolean {
+export function isAbandoned({ record, owned }: ListedContainer): boolean {
   const { status } = record.state;
   // One that is only created was made by `create`, to be started some time.
   return record.options.remove && !owned && status !== "running" && status !== "created";

@@ -1,10 +1,20 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { exitedState, killedRun, storeContainer } from "../../tests/support/container_records.ts";
 import { changeRecord } from "./container_record.ts";
-import { listContainers, scanLivingContainers } from "./containers.ts";
+import { isAbandoned, listContainers } from "./containers.ts";
+import { scanForList } from "./list_containers.ts";
 import type { NewContainer } from "./containers.ts";
+import { listedRecord } from "./listed_record.ts";
 
 const MANY = 25;
 /** Longer than the time in which a file may have been written twice. */
@@ -20,18 +30,17 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(store, { recursive: true }));
 
+const scanned = (resting = false) => scanForList(store, { resting }).containers;
 const living = () =>
-  scanLivingContainers(store).containers.filter(({ record }) => record.state.status === "running")
+  scanned().filter(({ record }) => record.state.status === "running")
     .map(({ record }) => record.name);
-const looked = () => scanLivingContainers(store).containers.length;
+const looked = () => scanned().length;
 
 test("containers that have ended are read once, and each again when its record was written", () => {
   expect(looked()).toBe(MANY);
   expect(looked()).toBe(0);
   changeRecord(ended[3]?.directory ?? "", (record) => ({ ...record, name: "other" }));
-  expect(scanLivingContainers(store).containers.map(({ record }) => record.name)).toEqual([
-    "other",
-  ]);
+  expect(scanned().map(({ record }) => record.name)).toEqual(["other"]);
   expect(listContainers(store).length).toBe(MANY);
 });
 
@@ -46,7 +55,7 @@ test("one that runs again is seen at once, also with a record of the same size a
   changeRecord(first, (record) => ({ ...record, state: { ...state, pid: process.pid } }));
   utimesSync(`${first}/container.json`, 1, 1);
   // Nobody holds its lock, and its process is not the one that it says.
-  const found = scanLivingContainers(store).containers.map(({ record }) => record.state.status);
+  const found = scanned().map(({ record }) => record.state.status);
   expect(found).toContain("exited");
   expect(directory).not.toBe("");
 });
@@ -58,6 +67,37 @@ test("what is written there is believed no more than a record: damage costs time
   rmSync(`${store}/resting`);
   expect(looked()).toBe(MANY);
   expect(existsSync(`${store}/resting`)).toBe(true);
+});
+
+test("what lists show of them is the same when it is not read again", () => {
+  const shown = () => scanned(true).map((c) => ({ ...c, record: listedRecord(c.record) }));
+  const first = shown();
+  expect(first.length).toBe(MANY);
+  expect(looked()).toBe(0);
+  expect(shown()).toEqual(first);
+  // That nothing is read again shows by a mark of our own in what was kept.
+  const kept = readFileSync(`${store}/resting`, "utf8");
+  writeFileSync(`${store}/resting`, kept.replace('"name":"c7"', '"name":"kept"'));
+  expect(scanned(true).map(({ record }) => record.name)).toContain("kept");
+  const { directory = "" } = ended[0] ?? {};
+  changeRecord(directory, (record) => ({ ...record, name: "other" }));
+  expect(scanned(true).find((c) => c.directory === directory)?.record.name).toBe("other");
+});
+
+test("an ended run --rm is looked at each time, for it may be abandoned the next", async () => {
+  const { lock } = storeContainer(store, "brief", exitedState(0), { remove: true });
+  await Bun.sleep(OLD);
+  expect(looked()).toBe(MANY + 1);
+  lock.release();
+  expect(scanned().filter(isAbandoned).map(({ record }) => record.name)).toEqual(["brief"]);
+});
+
+test("a folder without a record, and names that are no ids, are found too", () => {
+  const folders = ["a".repeat(64), "a".repeat(63), "b".repeat(100)];
+  for (const name of folders) mkdirSync(`${store}/containers/${name}`);
+  expect(scanForList(store, { resting: true }).unrecorded.toSorted()).toEqual(
+    folders.toSorted().map((name) => `${store}/containers/${name}`),
+  );
 });
 
 test("a container that was removed is in no list", () => {

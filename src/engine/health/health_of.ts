@@ -1,13 +1,13 @@
 /** What is known of a container's health. */
 import { type Health, newHealth } from "../../container/health_state.ts";
-import type { ContainerRecord } from "../../storage/container_record.ts";
+import type { ListedRecord } from "../../storage/listed_record.ts";
 import { readHealth } from "../../storage/health_record.ts";
 
 /**
  * Undefined for a container that nobody checks. One that does not run is unhealthy, as docker says.
  * @param directory absolute: the container's
  */
-export function healthOf(record: ContainerRecord, directory: string): Health | undefined {
+export function healthOf(record: ListedRecord, directory: string): Health | undefined {
   const { healthcheck, state } = record;
   if (healthcheck === undefined || state.status === "created") return undefined;
   const health = readHealth(directory) ?? newHealth();
