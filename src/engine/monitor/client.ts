@@ -2,8 +2,10 @@
 import type { Socket } from "bun";
 import { type Frame, frame, FrameReader } from "./frames.ts";
 
-/** Bytes that may wait for a client who only looks on; more, and it is cut off. */
-const PATIENCE = 8 << 20;
+/** Bytes that may wait for a client who only looks on; while there are more, the container waits with it. */
+const BACKLOG = 8 << 20;
+/** What it has to take meanwhile, in bytes and in milliseconds, or it is cut off. */
+const PACE = { bytes: 256 << 10, within: 1000 } as const;
 
 /** What the monitor does with a client's frames. */
 export interface ClientHandler {
@@ -18,6 +20,9 @@ export class Client {
   #queue: Uint8Array[] = [];
   #queued = 0;
   #waiting: (() => void)[] = [];
+  /** Those who wait for the backlog to be small enough. */
+  #crowding: (() => void)[] = [];
+  #taken = 0;
   #ending = false;
   open = true;
   /** Set by its request. */
@@ -39,7 +44,7 @@ export class Client {
     }
   }
 
-  /** Sends a frame; resolves when the owner has room for more, at once for all others. */
+  /** Sends a frame; resolves when there is room for more: for the owner, when it has taken all. */
   send(bytes: Uint8Array): Promise<void> | undefined {
     if (!this.open || this.#ending) return undefined;
     this.#queue.push(bytes);
@@ -47,8 +52,25 @@ export class Client {
     this.flush();
     if (this.#queued === 0) return undefined;
     if (this.owner) return new Promise((resolve) => this.#waiting.push(resolve));
-    if (this.#queued > PATIENCE) this.#cutOff();
-    return undefined;
+    return this.#queued > BACKLOG ? this.#makeRoom() : undefined;
+  }
+
+  /** Waits for a client that keeps pace, and cuts off one that does not. */
+  async #makeRoom(): Promise<void> {
+    while (this.#isCrowded) {
+      const goal = this.#taken + PACE.bytes;
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#crowding.push(resolve);
+        timer = setTimeout(resolve, PACE.within);
+      });
+      clearTimeout(timer);
+      if (this.#isCrowded && this.#taken < goal) this.#cutOff();
+    }
+  }
+
+  get #isCrowded(): boolean {
+    return this.open && !this.#ending && this.#queued > BACKLOG;
   }
 
   /** Forgets what waits, but for the frame that is half sent, and lets the client know when it reads again. */
@@ -64,8 +86,10 @@ export class Client {
     for (let first = this.#queue[0]; first !== undefined && this.open; first = this.#queue[0]) {
       const taken = Math.max(0, this.#socket.write(first));
       this.#queued -= taken;
+      this.#taken += taken;
       if (taken < first.length) {
         this.#queue[0] = first.subarray(taken);
+        if (!this.#isCrowded) release(this.#crowding);
         return;
       }
       this.#queue.shift();
@@ -109,6 +133,11 @@ export class Client {
   }
 
   #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    release(this.#waiting);
+    release(this.#crowding);
   }
+}
+
+function release(waiting: (() => void)[]): void {
+  for (const resolve of waiting.splice(0)) resolve();
 }

@@ -17,8 +17,8 @@ export interface MonitorConnection {
   close(): void;
 }
 
-/** Frames that may wait here before the monitor has to. */
-const HIGH_WATER = 64;
+/** Bytes that may wait here before the monitor has to, and how few may be left when more are taken. */
+const [HIGH_WATER, LOW_WATER] = [512 << 10, 128 << 10];
 
 /**
  * Connects with the monitor of the container in `directory`.
@@ -43,7 +43,7 @@ export async function connectMonitor(directory: string): Promise<MonitorConnecti
 async function connect(unix: string): Promise<MonitorConnection> {
   const reader = new FrameReader();
   const frames: Frame[] = [];
-  let [over, paused] = [false, false];
+  let [over, paused, waiting] = [false, false, 0];
   let wake = () => {};
   let room = () => {};
   const end = () => {
@@ -55,8 +55,11 @@ async function connect(unix: string): Promise<MonitorConnection> {
     unix,
     socket: {
       data(_, bytes) {
-        frames.push(...reader.push(bytes));
-        if (frames.length > HIGH_WATER && !paused) {
+        for (const message of reader.push(bytes)) {
+          frames.push(message);
+          waiting += message.bytes.length;
+        }
+        if (waiting > HIGH_WATER && !paused) {
           paused = true;
           socket.pause();
         }
@@ -81,7 +84,9 @@ async function connect(unix: string): Promise<MonitorConnection> {
     async next() {
       while (frames.length === 0 && !over) await new Promise<void>((resolve) => wake = resolve);
       const first = frames.shift();
-      if (paused && frames.length === 0) {
+      waiting -= first?.bytes.length ?? 0;
+      // Before all is used up: who only looks on must not seem to be asleep.
+      if (paused && waiting <= LOW_WATER) {
         paused = false;
         socket.resume();
       }

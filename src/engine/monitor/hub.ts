@@ -100,14 +100,18 @@ export class Hub implements ClientHandler {
     if (this.#abandoned) life.running.signal(SIGKILL);
   }
 
-  /** Output of the container; resolves when the owner has taken it. */
+  /** Output of the container; resolves when those who are attached have room for more. */
   async output(kind: "stdout" | "stderr", bytes: Uint8Array): Promise<void> {
     let content: Uint8Array | undefined;
+    const slow: Promise<void>[] = [];
     for (const client of this.#clients) {
       if (!client.attached) continue;
       content ??= frame(kind, bytes);
-      await client.send(content);
+      const room = client.send(content);
+      if (room !== undefined) slow.push(room);
     }
+    // All at once: each that is stopped has its time, and the container waits for the slowest only.
+    if (slow.length > 0) await Promise.all(slow);
   }
 
   /** A life has ended: those who were attached or waited hear of it and are let go. */
