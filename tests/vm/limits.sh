@@ -218,6 +218,17 @@ parent() {
 }
 run_check parent
 
+check "without a bus a group of the caller's own does as well, and paths below it"
+own_subtree() {
+  local said
+  said=$(systemd-run --user --scope --quiet -p Delegate=yes env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS \
+    bash -c '. /test/checks.sh
+      tsbox run -d --name own -m 32m --memory-swap 32m --cgroup-parent kids/deep $BOX tail /dev/zero >/dev/null
+      tsbox wait own; tsbox inspect -f "{{.State.OOMKilled}} {{.HostConfig.CgroupParent}}" own; tsbox rm own')
+  is "137,true kids/deep,own" "${said//$'\n'/,}"
+}
+run_check own_subtree
+
 check "--cgroupns host shows where it is, and private does not"
 namespaces() {
   is "0::/" "$(tsbox run --rm -m 32m $BOX cat /proc/self/cgroup)" &&

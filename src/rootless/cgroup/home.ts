@@ -155,20 +155,28 @@ function enter(path: string, pid: number = process.pid): void {
   throw new TsboxError("host", `Cannot enter the control group "${path}": ${errnoName(-result)}`);
 }
 
-function ownHome(request: HomeRequest, refused?: string): CgroupHome {
-  const { id, needed, parent } = request;
-  const name = PREFIX + id;
-  if (parent !== undefined) return { path: parentHome(parent, needed), name };
+function ownHome({ id, needed, parent }: HomeRequest, refused?: string): CgroupHome {
+  const base = parent?.startsWith("/") ? hierarchyMount() ?? "" : freeHome(needed, refused);
+  const path = parent === undefined ? base : parentHome(base, parent, needed);
+  return { path: withoutLeft(path), name: PREFIX + id };
+}
+
+/** @param refused why systemd did not help */
+function freeHome(needed: readonly Controller[], refused?: string): string {
   const own = cgroupOf("self");
   const ours = own === undefined ? [] : ownAncestors(own);
-  if (ours.length === 0) {
-    const because = refused === undefined ? "" : ` (${refused})`;
-    const message = `Cannot make a control group: none is delegated to this user${because}`;
-    throw new TsboxError("host", message, { hint: SESSION_FIX });
+  if (ours.length > 0) {
+    return needed.length === 0 ? plainHome(ours) : controlledHome(ours, needed);
   }
-  const path = needed.length === 0 ? plainHome(ours) : controlledHome(ours, needed);
+  const because = refused === undefined ? "" : ` (${refused})`;
+  const message = `Cannot make a control group: none is delegated to this user${because}`;
+  throw new TsboxError("host", message, { hint: SESSION_FIX });
+}
+
+/** Takes away what killed monitors left in a home. */
+function withoutLeft(path: string): string {
   discardUnused(path, listDirectory(path).map((entry) => entry.name).filter(isContainers));
-  return { path, name };
+  return path;
 }
 
 const isContainers = (name: string): boolean => /^tsbox-[0-9a-f]{64}$/.test(name);
@@ -218,19 +226,20 @@ function crowded(own: string): TsboxError {
   });
 }
 
-/** `--cgroup-parent` without systemd: a path from the hierarchy's top, or from our own group. */
-function parentHome(parent: string, needed: readonly Controller[]): string {
+/** `--cgroup-parent` without systemd: a path from a directory, made when missing. */
+function parentHome(base: string, parent: string, needed: readonly Controller[]): string {
   if (parent.split("/").includes("..")) {
     throw new TsboxError(
       "invalid-argument",
       `invalid cgroup-parent "${parent}": it has ".." in it`,
     );
   }
-  let path = (parent.startsWith("/") ? hierarchyMount() : cgroupOf("self")) ?? "";
+  let path = base;
   for (const word of parent.split("/").filter(Boolean)) {
-    const above = path;
+    // Also of one that is there: somebody may have made it without.
+    enable(path, CONTROLLERS);
     path = `${path}/${word}`;
-    if (!exists(path)) makeParent(path, above);
+    if (!exists(path)) makeParent(path);
   }
   if (!isOurs(path)) throw notOurs(path, "it is not delegated to this user");
   enable(path, CONTROLLERS);
@@ -238,8 +247,7 @@ function parentHome(parent: string, needed: readonly Controller[]): string {
   return path;
 }
 
-function makeParent(path: string, above: string): void {
-  enable(above, CONTROLLERS);
+function makeParent(path: string): void {
   try {
     makeDirectory(path, 0o755);
   } catch (error) {
