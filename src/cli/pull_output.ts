@@ -3,6 +3,17 @@ import { type LayerState, layerStatus, type PullEvent } from "../engine/pull_eve
 import { parseReference } from "../oci/reference.ts";
 import { progressLines, type ProgressScreen, shortDigest } from "./progress_lines.ts";
 
+/** The same for the pulls of all tags, one after the other: each has its own lines. */
+export function showPulls(screen: ProgressScreen): (event: PullEvent) => void {
+  let show = showPull(screen, true);
+  return (event) => {
+    if (event.kind === "resolved") show = showPull(screen, true);
+    // What was lost was said with the last tag.
+    else if (event.kind === "done" && event.tags === "all") show = showPull(screen, true);
+    show(event);
+  };
+}
+
 /**
  * A receiver of pull events that prints them.
  * @param full also what only `pull` says: the default tag, and the image's full name at the end
@@ -31,9 +42,11 @@ export function showPull(screen: ProgressScreen, full: boolean): (event: PullEve
 }
 
 function statusLines(event: Extract<PullEvent, { kind: "done" }>, full: boolean): string {
-  const { familiar, canonical } = parseReference(event.reference);
+  if (event.tags === "part") return "";
+  const { familiar, familiarName, canonical, name } = parseReference(event.reference);
+  const [short, long] = event.tags === "all" ? [familiarName, name] : [familiar, canonical];
   const what = event.newer ? "Downloaded newer image for" : "Image is up to date for";
-  return `Status: ${what} ${familiar}\n` + (full ? `${canonical}\n` : "");
+  return `Status: ${what} ${short}\n` + (full ? `${long}\n` : "");
 }
 
 /** What could not be unpacked as it was packed, said once for the image. */

@@ -7,8 +7,11 @@ export type PullEvent =
   | { kind: "layer"; digest: string; state: LayerState }
   /** The digest of what was asked for: of the index when there is one. */
   | { kind: "digest"; digest: string }
-  /** All is done; `newer` is false when the store had this very image under this name. */
-  | { kind: "done"; reference: string; newer: boolean };
+  /**
+   * All is done; `newer` is false when the store had this very image under this name. Of a pull of all tags each is a
+   * part, and in the end `reference` is the repository.
+   */
+  | { kind: "done"; reference: string; newer: boolean; tags?: "part" | "all" };
 
 /** Bytes. */
 export interface LayerProgress {

@@ -11,11 +11,13 @@ import {
   MAX_MANIFEST_SIZE,
   parseManifest,
 } from "../oci/manifest.ts";
+import { readJson } from "../oci/json_reader.ts";
 import { MANIFEST_ACCEPT } from "../oci/media_types.ts";
 import type { Reference } from "../oci/reference.ts";
 import { blobRange } from "./blob_range.ts";
 import { readBody } from "./body.ts";
 import { Connection, type RegistryClientOptions } from "./connection.ts";
+import { endlessTags, MAX_PAGES, nextPage } from "./next_page.ts";
 import { NO_POLICY } from "./policy.ts";
 import { refusalError, type Wanted } from "./registry_errors.ts";
 import { type OnRetry, RetryBudget, throwIfCancelled, type Timing, withRetries } from "./retry.ts";
@@ -104,6 +106,28 @@ export class RegistryClient {
     options: RequestOptions = {},
   ): Promise<Uint8Array> {
     return this.#small(reference, descriptor, `blobs/${descriptor.digest}`, "blob", options);
+  }
+
+  /**
+   * All tags of a repository, as the registry orders them. What it says may be anything: parse it.
+   * @throws as {@link resolve}; "limit-exceeded" for more than 100 pages or 4 MiB in one of them
+   */
+  tags(reference: Reference, options: RequestOptions = {}): Promise<string[]> {
+    return this.#whole(reference, options, async (source) => {
+      const base = await this.#baseOf(source, options);
+      const found = new Set<string>();
+      let path: string | URL | undefined = "tags/list";
+      for (let pages = 0; path !== undefined; pages++) {
+        if (pages === MAX_PAGES) throw endlessTags(reference);
+        const answer: HttpAnswer = await this.#get(source, path, options, "manifest");
+        const bytes = await readBody(answer, MAX_MANIFEST_SIZE, this.#timing.stall, "list of tags");
+        const json = readJson(bytes, "list of tags", MAX_MANIFEST_SIZE);
+        const tags = json.optionalStrings("tags") ?? [];
+        for (const tag of tags) found.add(tag);
+        path = tags.length === 0 ? undefined : nextPage(answer, base);
+      }
+      return [...found];
+    });
   }
 
   /** Whether a mirror may have a part in what comes of this image. */
@@ -214,17 +238,23 @@ export class RegistryClient {
     throw new TsboxError("unavailable", `Cannot pull ${reference.familiar}: no registry was asked`);
   }
 
+  /** Where a source's API begins. */
+  async #baseOf({ reference, base }: Source, { signal }: RequestOptions): Promise<URL> {
+    return base ?? await this.#connection.endpoints.find(reference.registry, signal);
+  }
+
   /** An answer of status 200 or 206, after whatever authentication it takes. */
   async #get(
-    { reference, base: mirror }: Source,
-    path: string,
+    source: Source,
+    path: string | URL,
     { signal }: RequestOptions,
     wanted: Wanted,
     extra: Record<string, string> = {},
   ): Promise<HttpAnswer> {
     throwIfCancelled(signal);
-    const base = mirror ?? await this.#connection.endpoints.find(reference.registry, signal);
-    const url = new URL(`${reference.repository}/${path}`, base);
+    const { reference, base: mirror } = source;
+    const base = await this.#baseOf(source, { signal });
+    const url = typeof path === "string" ? new URL(`${reference.repository}/${path}`, base) : path;
     const accept: Record<string, string> = wanted === "manifest" ? { Accept: MANIFEST_ACCEPT } : {};
     const answer = await this.#connection.authorized({ base, reference, signal }, {
       url,

@@ -7,6 +7,7 @@ import { type JsonReader, readJson } from "../oci/json_reader.ts";
 import { readBody } from "./body.ts";
 import type { Connection } from "./connection.ts";
 import type { CredentialSource } from "./credentials.ts";
+import { MAX_PAGES, nextPage } from "./next_page.ts";
 import { isPassing, passingError, readRefusal, statusText } from "./registry_errors.ts";
 import { RetryBudget, withRetries } from "./retry.ts";
 import { Session } from "./session.ts";
@@ -37,8 +38,6 @@ const HUB_INDEX = "https://index.docker.io/v1/";
 const MAX_PAGE = 4 * 1024 * 1024;
 /** Names asked for at once; what the distribution project's registry gives at most. */
 const PAGE_NAMES = 1000;
-/** Pages of the list of repositories that are read. */
-const MAX_PAGES = 100;
 
 /** Statuses by which a registry says that it has no such thing. */
 const ABSENT = new Set([400, 403, 404, 405, 410, 501]);
@@ -162,14 +161,4 @@ class Search {
 interface Page {
   answer: HttpAnswer;
   json: JsonReader;
-}
-
-/** The page after this one (RFC 8288); only the registry itself can go on with its list. */
-function nextPage({ response, url }: HttpAnswer, base: URL): URL | undefined {
-  const [, target = ""] = /<([^>]{1,4096})>\s*;[^,]*\brel="?next"?/i.exec(
-    (response.headers.get("link") ?? "").slice(0, 8192),
-  ) ?? [];
-  if (target === "" || !URL.canParse(target, url.href)) return undefined;
-  const next = new URL(target, url.href);
-  return next.origin === base.origin ? next : undefined;
 }

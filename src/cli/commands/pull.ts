@@ -1,8 +1,9 @@
 import { pullImage } from "../../engine/pull.ts";
+import { pullAllTags } from "../../engine/pull_all_tags.ts";
 import type { PullEvent } from "../../engine/pull_events.ts";
 import type { Command } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
-import { showPull } from "../pull_output.ts";
+import { showPull, showPulls } from "../pull_output.ts";
 
 /** `tsbox pull`. */
 export const command: Command = {
@@ -15,7 +16,7 @@ export const command: Command = {
     flags: [
       { name: "platform", value: "string", help: "Set the platform of the image" },
       { name: "quiet", short: "q", help: "Suppress verbose output" },
-      { name: "all-tags", short: "a", help: "", unsupported: true },
+      { name: "all-tags", short: "a", help: "Download all tagged images in the repository" },
       { name: "disable-content-trust", help: "", unsupported: true },
     ],
   },
@@ -28,12 +29,17 @@ export const command: Command = {
       if (event.kind === "done") pulled = event.reference;
     };
     const screen = { write: io.out, terminal: !quiet && io.isTty(1), columns: io.columns };
+    const all = line.flags.on("all-tags");
+    const pull: (...words: Parameters<typeof pullImage>) => Promise<unknown> = all
+      ? pullAllTags
+      : pullImage;
+    const show = all ? showPulls(screen) : showPull(screen, true);
     await interruptible((signal) =>
-      pullImage(name, context, {
+      pull(name, context, {
         self: io.self,
         signal,
         ...(platform && { platform }),
-        onEvent: quiet ? rememberName : showPull(screen, true),
+        onEvent: quiet ? rememberName : show,
       })
     );
     if (quiet) io.out(`${pulled}\n`);

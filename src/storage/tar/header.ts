@@ -55,9 +55,18 @@ function checkSum(block: Buffer): void {
     // Some old programs added bytes as signed characters.
     signed += byte < 128 ? byte : byte - 256;
   }
-  const stored = numberField(block, 148, 8);
+  const stored = storedSum(block);
   if (stored !== unsigned && stored !== signed) {
     throw corruptArchive("it is not a tar archive, or damaged: a header's checksum is wrong");
+  }
+}
+
+/** Undefined for what is no number: then it is no header. */
+function storedSum(block: Buffer): number | undefined {
+  try {
+    return numberField(block, 148, 8);
+  } catch {
+    return undefined;
   }
 }
 

@@ -253,6 +253,10 @@ test("what follows the two closing blocks is not read", () => {
   expect(read(Buffer.concat([archive(file("a")), Buffer.alloc(3000, 65)]))).toHaveLength(1);
 });
 
+test("what is no archive at all is called so", () => {
+  expect(() => read(Buffer.alloc(1024, "text"))).toThrow("it is not a tar archive, or damaged");
+});
+
 const damaged: [what: string, bytes: Uint8Array][] = [
   ["no archive at all", Buffer.alloc(1024, "text")],
   ["a wrong checksum", Buffer.from(file("a")).fill("9", 100, 104)],
