@@ -12,6 +12,10 @@ const MAX_MESSAGE = 16384;
 const MAX_ENTRY = 1 << 20;
 const BLOCK = 1 << 16;
 
+/** Put behind each newline to find it again: a sign that texts do not have, and JSON writes as no other. */
+const MARK = "\u0001";
+const ESCAPED_MARK = "\\n\\u0001";
+
 /** Makes lines of the file; the end of a line of the container is waited for. */
 export class JsonEncoder {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -35,6 +39,11 @@ export class JsonEncoder {
   encode(stream: Stream, bytes: Uint8Array, time: bigint): Uint8Array[] {
     const all = this.#withRest(stream, bytes);
     const tail = this.#tail(stream, time);
+    const atOnce = this.#shortLines(all, tail);
+    if (atOnce !== undefined) {
+      this.#rest[stream] = all.slice(all.lastIndexOf(NEWLINE) + 1);
+      return [this.#encoder.encode(atOnce)];
+    }
     const entries: Uint8Array[] = [];
     let text = "";
     let at = 0;
@@ -50,6 +59,25 @@ export class JsonEncoder {
     this.#rest[stream] = all.slice(at);
     if (text !== "") entries.push(this.#encoder.encode(text));
     return entries;
+  }
+
+  /**
+   * All lines as one text, when they have the usual length: by a few calls that do not depend on how many there
+   * are, since each call of ours takes longer than a line of text. Undefined when they must be looked at one by one.
+   */
+  #shortLines(bytes: Uint8Array, tail: string): string | undefined {
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    if (end === 0 || !areShort(bytes)) return undefined;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, end - 1).toString();
+    if (text.includes(MARK)) return undefined;
+    // Where the text has a backslash, JSON's for a newline could be one of the text and an "n".
+    const mark = text.includes("\\") ? MARK : "";
+    const marked = mark === "" ? text : text.split("\n").join(`\n${mark}`);
+    const between = mark === "" ? "\\n" : ESCAPED_MARK;
+    // Not replaced: an attribute may have what replaceAll takes for a pattern.
+    const lines = escaped(marked).slice(1, -1).split(between).join(`\\n"${tail}{"log":"`);
+    const all = `{"log":"${lines}\\n"${tail}`;
+    return all.length > this.#most ? undefined : all;
   }
 
   /** What is left of lines that will not be ended. */
@@ -83,10 +111,22 @@ export class JsonEncoder {
 
 /** As Go writes JSON. */
 function escaped(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
+  const text = JSON.stringify(value);
+  // A look is faster than replacing nothing.
+  return !/[<>&\u2028\u2029]/.test(text) ? text : text.replaceAll(
     /[<>&\u2028\u2029]/g,
     (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** Whether no line, and neither what is left of the last one, is as long as a message may be. */
+function areShort(bytes: Uint8Array): boolean {
+  for (let at = 0; bytes.length - at >= MAX_MESSAGE;) {
+    const last = bytes.lastIndexOf(NEWLINE, at + MAX_MESSAGE - 1);
+    if (last < at) return false;
+    at = last + 1;
+  }
+  return true;
 }
 
 /** Where the message that begins at `at` ends; undefined when more of it may come. */

@@ -195,6 +195,48 @@ describe("json-file", () => {
     expect(Buffer.from(encoder.end(TIME)).toString()).toStartWith('{"log":"rest","stream"');
   });
 
+  test("is the same whether lines come one by one or thousands at once", () => {
+    const odd = [
+      "\\",
+      "n",
+      "\\n",
+      '","',
+      '"',
+      "<",
+      "&",
+      "\u2028",
+      "\r",
+      "é",
+      "😀",
+      "\ufeff",
+      "$&",
+      "",
+      " x",
+    ];
+    const random = (() => {
+      let state = 42;
+      return (below: number) => (state = (state * 1103515245 + 12345) % 2 ** 31) % below;
+    })();
+    for (let round = 0; round < 100; round++) {
+      const lines = Array.from({ length: random(40) }, () => {
+        const words = Array.from({ length: random(6) }, () => odd[random(odd.length)]).join("");
+        const line = Buffer.from(random(200) === 0 ? words + "z".repeat(20_000) : `${words}\n`);
+        // Sometimes a sign that is none, or the one that the encoder uses itself.
+        if (random(15) === 0 && line.length > 3) {
+          line[random(line.length - 1)] = [0xff, 1, 0xe2][random(3)]!;
+        }
+        return line;
+      });
+      const [each, all] = [new JsonEncoder(Infinity), new JsonEncoder(Infinity)];
+      each.attributes = all.attributes = { tag: "$&$1" };
+      const apart = lines.flatMap((line) => each.encode("stdout", line, TIME));
+      const together = all.encode("stdout", Buffer.concat(lines), TIME);
+      const text = (entries: Uint8Array[], encoder: JsonEncoder) =>
+        Buffer.concat([...entries, encoder.end(TIME)]).toString();
+      expect(text(together, all)).toBe(text(apart, each));
+    }
+  });
+
   test("cuts long lines at 16 KiB, between characters", () => {
     const text = `${"x".repeat(16383)}é${"y".repeat(20000)}\n`;
     const entry = Buffer.concat(new JsonEncoder(Infinity).encode("stdout", bytes(text), TIME));
