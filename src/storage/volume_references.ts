@@ -5,6 +5,7 @@
 import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
 import { exists, isErrno, readTextIfAny, rename, writeText } from "../ffi/quick_files.ts";
+import { readRecord } from "./container_record.ts";
 import { storePaths } from "./layout.ts";
 import { detachVolume, withVolumes } from "./volumes.ts";
 
@@ -29,14 +30,29 @@ export function writeReferences(directory: string, references: readonly VolumeRe
   rename(temporary, fileOf(directory));
 }
 
-/** What the container in `directory` uses. */
+/**
+ * What the container in `directory` uses. Should a power cut have taken the file's content, the record knows the same:
+ * a volume that is used must not pass for one that is not.
+ */
 export function readReferences(directory: string): VolumeReference[] {
+  const text = readTextIfAny(fileOf(directory));
+  return text === undefined ? [] : parsed(text) ?? recorded(directory);
+}
+
+function parsed(text: string): VolumeReference[] | undefined {
   try {
-    const value: unknown = JSON.parse(readTextIfAny(fileOf(directory)) ?? "[]");
-    return Array.isArray(value) ? value.filter(isReference) : [];
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value.filter(isReference) : undefined;
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+function recorded(directory: string): VolumeReference[] {
+  const { mounts = [] } = readRecord(directory)?.options ?? {};
+  return mounts.flatMap((mount) =>
+    mount.type === "volume" ? [{ name: mount.name, anonymous: mount.anonymous }] : []
+  );
 }
 
 function isReference(value: unknown): value is VolumeReference {

@@ -10,6 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { exitedState, recordOf } from "../../tests/support/container_records.ts";
+import { writeRecord } from "./container_record.ts";
 import { storePaths } from "./layout.ts";
 import { detachAnonymousVolumes, volumeUsers, writeReferences } from "./volume_references.ts";
 import { detachVolume, ensureVolume, findVolume, volumeNames, withVolumes } from "./volumes.ts";
@@ -112,6 +114,16 @@ test("the users of a volume are the containers that say so, also those without a
   writeFileSync(join(user("c3"), "volumes.json"), "torn {");
   mkdirSync(join(storePaths(root).containers, "c4"));
   expect(Object.fromEntries(volumeUsers(root))).toEqual({ shared: ["c1", "c2"], own: ["c2"] });
+});
+
+test("a container whose list of volumes a power cut emptied uses those of its record", () => {
+  const id = "e".repeat(64);
+  const directory = user(id, { name: "mine", anonymous: false });
+  const mount = { target: "/m", readOnly: false, noCopy: false, origin: "volume" } as const;
+  const mounts = [{ ...mount, type: "volume", name: "mine", anonymous: true }] as const;
+  writeRecord(directory, recordOf({ id, name: "c" }, exitedState(0), { mounts: [...mounts] }));
+  writeFileSync(join(directory, "volumes.json"), "");
+  expect(Object.fromEntries(volumeUsers(root))).toEqual({ mine: [id] });
 });
 
 test("with a container go its anonymous volumes that nobody else uses", () => {
