@@ -4,16 +4,28 @@ import { hasBlob } from "../../storage/content_store.ts";
 import { listImages } from "../../storage/image_index.ts";
 import type { LayerWork, WantedLayer } from "./work.ts";
 
+/** The diff ids of which some image has a blob, in whatever form; looked up once, when somebody asks. */
+export type StoredForms = () => ReadonlySet<string>;
+
+/** Those of a store. */
+export function storedForms(dataRoot: string): StoredForms {
+  let found: ReadonlySet<string> | undefined;
+  return () =>
+    found ??= new Set(
+      listImages(dataRoot).flatMap(({ layers }) => layers)
+        .filter(({ digest }) => isDigest(digest) && hasBlob(dataRoot, digest))
+        .map(({ diffID }) => diffID),
+    );
+}
+
 /**
  * Whether a registry is to be asked for the blob of a layer that is unpacked. Not when another image has brought
  * the layer in another form, which serves as well.
  */
 export function lacksBlob(
   { descriptor, diffID }: WantedLayer,
-  { dataRoot, source }: LayerWork,
+  { dataRoot, source, forms }: LayerWork & { forms: StoredForms },
 ): boolean {
-  if (source.kind === "files" || hasBlob(dataRoot, descriptor.digest)) return false;
-  const forms = listImages(dataRoot).flatMap(({ layers }) => layers)
-    .filter((layer) => layer.diffID === diffID);
-  return !forms.some(({ digest }) => isDigest(digest) && hasBlob(dataRoot, digest));
+  return source.kind === "registry" && !hasBlob(dataRoot, descriptor.digest) &&
+    !forms().has(diffID);
 }

@@ -10,7 +10,7 @@ import { TsboxError } from "../../errors.ts";
 import { removeTrees } from "../worker.ts";
 import { downloadBlob } from "./download.ts";
 import { LayerEvents } from "./layer_events.ts";
-import { lacksBlob } from "./lacks_blob.ts";
+import { lacksBlob, type StoredForms } from "./lacks_blob.ts";
 import { Unpacking } from "./unpacking.ts";
 import type { LayerWork, RegistrySource, WantedLayer } from "./work.ts";
 
@@ -22,7 +22,10 @@ const GUILTY = new Set(["corrupt", "limit-exceeded", "unsupported"]);
  * and the other waits.
  * @throws TsboxError; what was downloaded stays, for the next pull to go on with
  */
-export async function provideLayer(layer: WantedLayer, work: LayerWork): Promise<LayerRecord> {
+export async function provideLayer(
+  layer: WantedLayer,
+  work: LayerWork & { forms: StoredForms },
+): Promise<LayerRecord> {
   const events = new LayerEvents(layer.descriptor, work.onLayer);
   const { dataRoot, signal } = work;
   const found = existing(layer, work, events);
@@ -41,7 +44,7 @@ export async function provideLayer(layer: WantedLayer, work: LayerWork): Promise
 /** The layer, unless its blob is to be fetched: then it is unpacked once more, since only so is its content checked. */
 function existing(
   layer: WantedLayer,
-  work: LayerWork,
+  work: LayerWork & { forms: StoredForms },
   events: LayerEvents,
 ): LayerRecord | undefined {
   const { dataRoot } = work;

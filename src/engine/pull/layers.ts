@@ -4,6 +4,7 @@ import type { SelfCommand } from "../../rootless/worker.ts";
 import { chainIDs, type LayerRecord } from "../../storage/layers.ts";
 import { WorkerPool } from "../worker_pool.ts";
 import { inParallel } from "./in_parallel.ts";
+import { storedForms } from "./lacks_blob.ts";
 import { provideLayer } from "./layer.ts";
 import type { RemoteImage } from "./resolve.ts";
 import type { LayerWork, WantedLayer } from "./work.ts";
@@ -37,11 +38,12 @@ export async function provideLayers(
     if (diffID === undefined || chainID === undefined) return [];
     return [{ descriptor, diffID, chainID, isBase: i === 0 }];
   });
+  const forms = storedForms(work.dataRoot);
   for (const { descriptor } of layers) work.onLayer(descriptor.digest, { state: "waiting" });
   return await inParallel(
     layers,
     work.atOnce ?? PARALLEL_LAYERS,
     work.signal,
-    (layer, signal) => provideLayer(layer, { ...work, signal }),
+    (layer, signal) => provideLayer(layer, { ...work, signal, forms }),
   );
 }
