@@ -1,16 +1,17 @@
-/** The containers of a store as lists show them: of those that do not run, nothing is read twice. */
+/** The containers of a store as lists show them: a record that was read by a list before is not read again. */
 import { FileMarks, MARK } from "../ffi/file_marks.ts";
 import { addToScan, type ContainerScan, newestFirst, readContainer } from "./containers.ts";
+import { keepKnown, type Known, type MarkedRecord, readKnown } from "./known_records.ts";
 import { type ListedContainer, type ListedRecord, listedRecord } from "./listed_record.ts";
-import { type MarkedRecord, RestingContainers, writeResting } from "./resting_containers.ts";
+import { isSameProcess } from "./settle_container.ts";
 
 /** Milliseconds after which two contents of a file cannot have the same time, however coarse the kernel's clock. */
 const SETTLED = 2000;
 /** So many new ones are worth writing the file; reading a few records more is not. */
 const WORTH_WRITING = 20;
 
-/** A mark, by its number, and what is known of the record. */
-interface Known {
+/** A mark, by its number, and what the record said. */
+interface Learned {
   mark: number;
   record: ListedRecord;
 }
@@ -24,30 +25,46 @@ export function scanForList(
   { resting }: { resting: boolean },
 ): ContainerScan<ListedContainer> {
   const folder = `${dataRoot}/containers`;
-  const cache = new RestingContainers(dataRoot);
+  const known = readKnown(dataRoot);
   const marks = new FileMarks(folder, "container.json");
   const scan: ContainerScan<ListedContainer> = { containers: [], unrecorded: [], damaged: [] };
-  const learned: Known[] = [];
+  const learned: Learned[] = [];
   try {
     for (let mark = 0; mark < marks.count; mark++) {
-      const known = cache.find(marks.words, mark * MARK.words);
-      if (known !== undefined && !resting) continue;
-      const record = known === undefined ? undefined : cache.record(known);
+      const at = mark * MARK.words;
+      const rests = known.resting.find(marks.words, at);
+      if (rests !== undefined && !resting) continue;
+      const record = rests === undefined
+        ? runningRecord(known, marks.words, at)
+        : known.resting.record(rests);
       if (record === undefined) {
         const container = take(scan, `${folder}/${marks.id(mark)}`);
-        if (container !== undefined && isFinal(container.record) && isSettled(marks, mark)) {
+        if (container !== undefined && isWorthKeeping(container.record)) {
           learned.push({ mark, record: listedRecord(container.record) });
         }
       } else {
-        scan.containers.push({ record, directory: `${folder}/${record.id}`, owned: false });
+        const owned = rests === undefined;
+        scan.containers.push({ record, directory: `${folder}/${record.id}`, owned });
       }
     }
     for (const name of marks.others) take(scan, `${folder}/${name}`);
-    if (learned.length >= WORTH_WRITING) keep(dataRoot, cache, marks, learned);
+    if (learned.length >= WORTH_WRITING) keep(dataRoot, known, marks, learned);
   } finally {
     marks.close();
   }
   return newestFirst(scan);
+}
+
+/** What is known of a container that runs: its record is true as long as its process lives. */
+function runningRecord(
+  { running }: Known,
+  words: Uint32Array,
+  at: number,
+): ListedRecord | undefined {
+  const found = running.find(words, at);
+  const record = found === undefined ? undefined : running.record(found);
+  if (record?.state.status !== "running") return undefined;
+  return isSameProcess(record.state) ? record : undefined;
 }
 
 /** Reads a container, and adds it to what it is. */
@@ -57,22 +74,19 @@ function take(scan: ContainerScan<ListedContainer>, directory: string) {
   return container;
 }
 
-/** Whether it stays so until somebody starts or deletes the container. What a killed `run --rm` left does not. */
-function isFinal({ state, options }: ListedRecord): boolean {
-  return state.status === "created" || (state.status === "exited" && !options.remove);
-}
-
-/** Whether the record that was read is the marked one, and no other can get the same mark. */
-function isSettled(marks: FileMarks, mark: number): boolean {
-  return Date.now() - marks.changed(mark) >= SETTLED && marks.isAsBefore(mark);
+/** Whether what the record says stays true until it is written anew, or the container's process has ended. */
+function isWorthKeeping({ state, options }: ListedRecord): boolean {
+  // What `run --rm` left is deleted by its owner; should that be killed, by whoever sees it the next time.
+  return state.status === "created" || state.status === "running" ||
+    (state.status === "exited" && !options.remove);
 }
 
 /** Keeps what was known and still is, and what was learned. */
 function keep(
   dataRoot: string,
-  cache: RestingContainers,
+  { resting, running }: Known,
   marks: FileMarks,
-  learned: readonly Known[],
+  learned: readonly Learned[],
 ): void {
   const all: MarkedRecord[] = [];
   const add = (mark: number, record: ListedRecord) => {
@@ -80,10 +94,18 @@ function keep(
     all.push({ mark: marks.words.slice(at, at + MARK.words), record });
   };
   for (let mark = 0; mark < marks.count; mark++) {
-    const known = cache.find(marks.words, mark * MARK.words);
-    const record = known === undefined ? undefined : cache.record(known);
-    if (record !== undefined) add(mark, record);
+    for (const some of [resting, running]) {
+      const found = some.find(marks.words, mark * MARK.words);
+      const record = found === undefined ? undefined : some.record(found);
+      if (record !== undefined) add(mark, record);
+    }
   }
-  for (const { mark, record } of learned) add(mark, record);
-  writeResting(dataRoot, all);
+  const settled = learned.filter(({ mark }) => isSettled(marks, mark));
+  for (const { mark, record } of settled) add(mark, record);
+  if (settled.length >= WORTH_WRITING) keepKnown(dataRoot, all);
+}
+
+/** Whether the record that was read is the marked one, and no other can get the same mark. */
+function isSettled(marks: FileMarks, mark: number): boolean {
+  return Date.now() - marks.changed(mark) >= SETTLED && marks.isAsBefore(mark);
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -9,7 +9,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { exitedState, killedRun, storeContainer } from "../../tests/support/container_records.ts";
+import {
+  exitedState,
+  killedRun,
+  liveRun,
+  storeContainer,
+} from "../../tests/support/container_records.ts";
+import { processStart } from "./container_lock.ts";
 import { changeRecord } from "./container_record.ts";
 import { isAbandoned, listContainers } from "./containers.ts";
 import { scanForList } from "./list_containers.ts";
@@ -20,15 +26,32 @@ const MANY = 25;
 /** Longer than the time in which a file may have been written twice. */
 const OLD = 2100;
 
-let store: string;
-let ended: NewContainer[];
-beforeEach(async () => {
-  store = mkdtempSync(`${tmpdir()}/resting-`);
-  ended = Array.from({ length: MANY }, (_, i) => storeContainer(store, `c${i}`, exitedState(0)));
-  for (const { lock } of ended) lock.release();
+interface Prepared {
+  store: string;
+  ended: NewContainer[];
+}
+
+/** For each test one, all made at the same time: they have to grow old. */
+const prepared: Prepared[] = [];
+let { store, ended }: Prepared = { store: "", ended: [] };
+beforeAll(async () => {
+  for (let i = 0; i < 8; i++) prepared.push(prepare());
   await Bun.sleep(OLD);
 });
+beforeEach(() => {
+  ({ store, ended } = prepared.pop() ?? prepare());
+});
 afterEach(() => rmSync(store, { recursive: true }));
+
+function prepare(): Prepared {
+  const store = mkdtempSync(`${tmpdir()}/listed-`);
+  const ended = Array.from(
+    { length: MANY },
+    (_, i) => storeContainer(store, `c${i}`, exitedState(0)),
+  );
+  for (const { lock } of ended) lock.release();
+  return { store, ended };
+}
 
 const scanned = (resting = false) => scanForList(store, { resting }).containers;
 const living = () =>
@@ -62,11 +85,11 @@ test("one that runs again is seen at once, also with a record of the same size a
 
 test("what is written there is believed no more than a record: damage costs time, not truth", () => {
   expect(looked()).toBe(MANY);
-  writeFileSync(`${store}/resting`, "\0\0\0garbage\n\n");
+  writeFileSync(`${store}/listed`, "\0\0\0garbage\n\n");
   expect(looked()).toBe(MANY);
-  rmSync(`${store}/resting`);
+  rmSync(`${store}/listed`);
   expect(looked()).toBe(MANY);
-  expect(existsSync(`${store}/resting`)).toBe(true);
+  expect(existsSync(`${store}/listed`)).toBe(true);
 });
 
 test("what lists show of them is the same when it is not read again", () => {
@@ -76,12 +99,31 @@ test("what lists show of them is the same when it is not read again", () => {
   expect(looked()).toBe(0);
   expect(shown()).toEqual(first);
   // That nothing is read again shows by a mark of our own in what was kept.
-  const kept = readFileSync(`${store}/resting`, "utf8");
-  writeFileSync(`${store}/resting`, kept.replace('"name":"c7"', '"name":"kept"'));
+  const kept = readFileSync(`${store}/listed`, "utf8");
+  writeFileSync(`${store}/listed`, kept.replace('"name":"c7"', '"name":"kept"'));
   expect(scanned(true).map(({ record }) => record.name)).toContain("kept");
   const { directory = "" } = ended[0] ?? {};
   changeRecord(directory, (record) => ({ ...record, name: "other" }));
   expect(scanned(true).find((c) => c.directory === directory)?.record.name).toBe("other");
+});
+
+test("one that runs is believed as long as its process lives", async () => {
+  const live = Array.from({ length: MANY }, (_, i) => storeContainer(store, `r${i}`, liveRun()));
+  const doomed = Bun.spawn(["sleep", "1000"]);
+  const process = { pid: doomed.pid, pidStart: processStart(doomed.pid) ?? 0 };
+  const { lock } = storeContainer(store, "doomed", { ...liveRun(), ...process });
+  await Bun.sleep(OLD);
+  expect(living().length).toBe(MANY + 1);
+  // That nothing is read again shows by a mark of our own in what was kept.
+  const kept = readFileSync(`${store}/listed`, "utf8");
+  writeFileSync(`${store}/listed`, kept.replace('"name":"r7"', '"name":"kept"'));
+  expect(living()).toContain("kept");
+  doomed.kill(9);
+  await doomed.exited;
+  lock.release();
+  expect(living()).not.toContain("doomed");
+  expect(living().length).toBe(MANY);
+  for (const container of live) container.lock.release();
 });
 
 test("an ended run --rm is looked at each time, for it may be abandoned the next", async () => {
