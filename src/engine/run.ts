@@ -31,7 +31,8 @@ export async function run(
     return await runPrepared(options, context, host);
   } catch (error) {
     const { explainFailure } = await import("../rootless/remedies.ts");
-    throw explainFailure(error);
+    const { explainLostLayers } = await import("./run/lost_layers.ts");
+    throw explainFailure(explainLostLayers(error, options.image, context));
   }
 }
 

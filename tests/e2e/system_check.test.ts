@@ -73,6 +73,26 @@ test("a layer that is not there is unpacked anew", async () => {
   }, /^image [0-9a-f]{12} \(127.*latest\): layer [0-9a-f]{12} missing.* \(repair: unpacks/);
 });
 
+test("a run says that a layer is lost, and what brings it back", async () => {
+  const [first = ""] = readdirSync(`${store}/layers`);
+  renameSync(`${store}/layers/${first}`, `${store}/lost`);
+  const create = box.words(["--name", "made"], ["true"]).filter((word) => word !== "--rm");
+  for (
+    const words of [box.words([], ["true"]), ["run", "-d", ...create.slice(1)], ["start", "made"]]
+  ) {
+    const { stderr, status } = await tsbox(words, { home: box.home });
+    expect(stderr).toMatch(
+      new RegExp(
+        `^tsbox: Cannot run [^\n]*: the store has lost its layer sha256:${first}; 'tsbox system check --repair' brings it back$`,
+        "m",
+      ),
+    );
+    expect(status).not.toBe(0);
+  }
+  await tsboxOk(["rm", "made"], { home: box.home });
+  renameSync(`${store}/lost`, `${store}/layers/${first}`);
+});
+
 test("a layer without its record is unpacked anew", async () => {
   const [first = ""] = readdirSync(`${store}/layers`);
   await mends(

@@ -64,7 +64,13 @@ export async function monitorMain(env: EngineContext["env"]): Promise<number> {
     return 0;
   } catch (error) {
     const { explainFailure } = await import("../../rootless/remedies.ts");
-    status.failed(answerOf(explainFailure(error)));
+    const { explainLostLayers } = await import("../run/lost_layers.ts");
+    const { context, job } = request;
+    const image = job.kind === "run"
+      ? job.options.image
+      : readRecord(`${context.dataRoot}/containers/${job.id}`)?.image.id ?? "";
+    const explained = explainLostLayers(error, image, { ...context, env });
+    status.failed(answerOf(explainFailure(explained)));
     return 1;
   }
 }
