@@ -9,10 +9,8 @@ import { containerIds, readContainer, type StoredContainer } from "./containers.
  * Throws TsboxError("not-found") or ("invalid-argument") in docker's words, ("corrupt") for a damaged one.
  */
 export function findContainer(dataRoot: string, text: string): StoredContainer {
-  for (const id of meantIds(dataRoot, text)) {
-    const found = readContainer(`${dataRoot}/containers/${id}`);
-    if (found !== undefined) return found;
-  }
+  const found = meant(dataRoot, text, (id) => readContainer(`${dataRoot}/containers/${id}`));
+  if (found !== undefined) return found;
   if (damagedContainer(dataRoot, text) === undefined) {
     throw new TsboxError("not-found", `No such container: ${text}`);
   }
@@ -23,20 +21,24 @@ export function findContainer(dataRoot: string, text: string): StoredContainer {
 
 /** The id of the container a user means, when it has a record that cannot be read; else undefined. */
 export function damagedContainer(dataRoot: string, text: string): string | undefined {
-  for (const id of meantIds(dataRoot, text)) {
-    if (hasUnreadableRecord(`${dataRoot}/containers/${id}`)) return id;
-  }
-  return undefined;
+  const damaged = (id: string) =>
+    hasUnreadableRecord(`${dataRoot}/containers/${id}`) ? id : undefined;
+  return meant(dataRoot, text, damaged);
 }
 
-/** What a word may mean, the best first. */
-function* meantIds(dataRoot: string, text: string): Generator<string> {
+/** What `look` finds for the first id that a word may mean: the exact one, or else one that it begins. */
+function meant<T>(
+  dataRoot: string,
+  text: string,
+  look: (id: string) => T | undefined,
+): T | undefined {
   const word = text.startsWith("/") ? text.slice(1) : text;
-  if (!isFileName(word)) return;
+  if (!isFileName(word)) return undefined;
   const exact = exactId(dataRoot, word);
-  if (exact !== undefined) yield exact;
+  const found = exact === undefined ? undefined : look(exact);
+  if (found !== undefined) return found;
   const begun = idThatBegins(dataRoot, word);
-  if (begun !== undefined) yield begun;
+  return begun === undefined ? undefined : look(begun);
 }
 
 /** Anything else would be a path. Without a regular expression, each of which takes its time. */
@@ -51,10 +53,18 @@ function exactId(dataRoot: string, word: string): string | undefined {
   return named !== undefined && isId(named) ? named : undefined;
 }
 
-const isId = (word: string) => word.length === 64 && /^[a-f0-9]+$/.test(word);
+const isId = (word: string) => word.length === 64 && isHexadecimal(word);
+
+/** Lower case only. Without a regular expression, as above. */
+function isHexadecimal(word: string): boolean {
+  for (let i = 0; i < word.length; i++) {
+    if (!"0123456789abcdef".includes(word.charAt(i))) return false;
+  }
+  return true;
+}
 
 function idThatBegins(dataRoot: string, word: string): string | undefined {
-  if (!/^[a-f0-9]+$/.test(word)) return undefined;
+  if (!isHexadecimal(word)) return undefined;
   const ids = containerIds(dataRoot).filter((id) => id.startsWith(word));
   if (ids.length <= 1) return ids[0];
   throw new TsboxError(
