@@ -20,6 +20,7 @@ export async function attachContainer(
   const { state } = record;
   if (state.status === "restarting") throw cannotAttach("restarting, wait until it is running");
   if (state.status !== "running") throw cannotAttach("stopped, start it first");
+  if (state.paused) throw cannotAttach("paused, unpause it first");
   const connection = await connectMonitor(directory);
   if (connection !== undefined) {
     await announce(connection, options);

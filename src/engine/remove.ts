@@ -18,6 +18,7 @@ import type { EngineContext } from "./context.ts";
 import { discardTrees } from "./discard_trees.ts";
 import { containerEvent } from "./events/container_event.ts";
 import { killProcess } from "./kill_process.ts";
+import { statusWord } from "./status_word.ts";
 
 /** Milliseconds that the run process of a killed container gets to put things in order, before it is killed itself. */
 const GRACE = 10_000;
@@ -70,7 +71,8 @@ async function takeLock(
   force: boolean,
 ): Promise<ContainerLock | undefined> {
   const { directory, record: { name, state } } = found;
-  if (state?.status === "running" && !force) throw isRunning(name);
+  if (state?.status === "running" && !force) throw isAlive(name, state);
+  if (found.owned && !force && state?.status === "restarting") throw isAlive(name, state);
   if (found.owned && !force) {
     throw cannotRemove(name, "container is being started", "try again, or force remove");
   }
@@ -81,7 +83,7 @@ async function takeLock(
     // It may have got further since we looked: asked again each time.
     const now = readRecord(directory)?.state;
     // Somebody has started it meanwhile.
-    if (now?.status === "running" && !force) throw isRunning(name);
+    if (now?.status === "running" && !force) throw isAlive(name, now);
     // Between two lives there is nothing to kill, and no life shall follow.
     if (force && asked !== now?.status && (found.owned || now?.status === "running")) {
       asked = now?.status;
@@ -109,9 +111,13 @@ function freeLock({ directory, record: { id, name } }: Removable): ContainerLock
   );
 }
 
-function isRunning(name: string): TsboxError {
+function isAlive(name: string, state: ContainerState): TsboxError {
+  const word = statusWord(state);
+  if (word === "paused") {
+    return cannotRemove(name, "container is paused and must be unpaused first", "or force remove");
+  }
   const hint = "stop the container before removing or force remove";
-  return cannotRemove(name, "container is running", hint);
+  return cannotRemove(name, `container is ${word}`, hint);
 }
 
 function cannotRemove(name: string, state: string, hint: string): TsboxError {

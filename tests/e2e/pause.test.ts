@@ -74,6 +74,8 @@ withGroup("a paused container", () => {
     const refused = await run("exec", name, "true");
     expect(refused.stderr).toContain("is paused, unpause the container before exec");
     expect(refused.status).toBe(1);
+    expect((await run("attach", name)).stderr).toContain("a paused container, unpause it first");
+    expect((await run("rm", name)).stderr).toContain("is paused and must be unpaused first");
     await ok("rm", "-f", name);
   });
 
