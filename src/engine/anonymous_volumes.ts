@@ -7,11 +7,17 @@ import type { EngineContext } from "./context.ts";
  * @param directory of the container, whose lock the caller holds
  * @returns absolute paths of trees to delete
  */
-export async function takeAnonymousVolumes(
+export function takeAnonymousVolumes(
+  context: Pick<EngineContext, "dataRoot">,
+  directory: string,
+): Promise<string[]> | string[] {
+  return exists(`${directory}/volumes.json`) ? detached(context, directory) : [];
+}
+
+async function detached(
   { dataRoot }: Pick<EngineContext, "dataRoot">,
   directory: string,
 ): Promise<string[]> {
-  if (!exists(`${directory}/volumes.json`)) return [];
   const { detachAnonymousVolumes } = await import("../storage/volume_references.ts");
   return detachAnonymousVolumes(dataRoot, directory);
 }

@@ -56,7 +56,7 @@ async function runPrepared(
 
 async function runCreated(it: Run): Promise<number> {
   const { options, container, userns, context, host } = it;
-  const progress: Progress = {};
+  const progress: Progress = options.remove ? { held: [] } : {};
   try {
     if (options.cidfile !== undefined) writeCidfile(options.cidfile, container.id);
     const { exitCode, delivered } = await runOnce(it, progress);
@@ -73,9 +73,9 @@ async function runCreated(it: Run): Promise<number> {
   } finally {
     if (options.remove || options.debugPlan) {
       await discardContainer(container, userns, context, host, it.leave);
-      const { record } = progress;
+      const { record, held = [] } = progress;
       if (record && !options.debugPlan) {
-        logEvents(context.dataRoot, [containerEvent(record, "destroy")]);
+        logEvents(context.dataRoot, [...held, containerEvent(record, "destroy")]);
       }
     }
   }

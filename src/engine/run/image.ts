@@ -38,8 +38,11 @@ export function imageById(id: string, { dataRoot }: EngineContext): StoredImage 
   throw new TsboxError("not-found", `No such image: ${id}`, { hint: "pull or load it again" });
 }
 
-async function suits(image: StoredImage, wanted: string | undefined): Promise<boolean> {
-  if (wanted === undefined) return true;
+function suits(image: StoredImage, wanted: string | undefined): Promise<boolean> | boolean {
+  return wanted === undefined || fits(image, wanted);
+}
+
+async function fits(image: StoredImage, wanted: string): Promise<boolean> {
   const { parsePlatform, platformFits } = await import("../../oci/platform.ts");
   return platformFits(image.platform, parsePlatform(wanted));
 }

@@ -8,7 +8,7 @@ import {
   writeRecord,
 } from "../../storage/container_record.ts";
 import { untouchedDeletion } from "../../storage/containers.ts";
-import { eventLines, logEvents, logLines, type StoreEvent } from "../../storage/event_log.ts";
+import { eventLines, logLines, type StoreEvent } from "../../storage/event_log.ts";
 import { containerEvent } from "../events/container_event.ts";
 import type { Run } from "./preparation.ts";
 
@@ -63,14 +63,10 @@ function startEvents({ options, previous }: Run, record: ContainerRecord): Store
   return events;
 }
 
-/** Its end, as the record says it. @param oom whether processes were killed for want of memory, and no event says so */
-export function logEnd(
-  { context: { dataRoot } }: Run,
-  record: ContainerRecord,
-  oom: boolean,
-): void {
+/** Of its end, as the record says it. @param oom whether processes were killed for want of memory, and no event says so */
+export function endEvents(record: ContainerRecord, oom: boolean): StoreEvent[] {
   const { state } = record;
-  if (state.status !== "exited") return;
+  if (state.status !== "exited") return [];
   const lasted = Date.parse(state.finishedAt) - Date.parse(state.startedAt);
   const details = {
     execDuration: String(Math.floor(lasted / 1000)),
@@ -78,5 +74,5 @@ export function logEnd(
   };
   const events = [containerEvent(record, "die", details)];
   if (oom) events.unshift(containerEvent(record, "oom"));
-  logEvents(dataRoot, events);
+  return events;
 }

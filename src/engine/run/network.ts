@@ -30,11 +30,15 @@ const UNCONNECTED = {
  * Decides how the container is connected, and holds the host ports it publishes.
  * @throws TsboxError "host" without a program that could, "in-use" when a port is taken
  */
-export async function prepareNetwork(
+export function prepareNetwork(
   options: RunOptions,
   context: EngineContext,
-): Promise<RunNetwork> {
+): Promise<RunNetwork> | RunNetwork {
   if (options.network !== "private") return { ...UNCONNECTED, ports: options.publish };
+  return privateNetwork(options, context);
+}
+
+async function privateNetwork(options: RunOptions, context: EngineContext): Promise<RunNetwork> {
   const { planNetwork, releasePlan } = await import("../../network/plan.ts");
   const { startNetwork } = await import("../../network/private_network.ts");
   const plan = planNetwork({ publish: options.publish, searchPath: context.env["PATH"] });

@@ -9,7 +9,7 @@ import type { RuntimeSpec } from "../../oci/runtime_spec.ts";
 import type { Launch, Running } from "../../rootless/launch.ts";
 import { seccompFilter } from "../../rootless/seccomp/filter.ts";
 import { type ContainerRecord, summarizeSpec, timestamp } from "../../storage/container_record.ts";
-import { logEvents } from "../../storage/event_log.ts";
+import { logEvents, type StoreEvent } from "../../storage/event_log.ts";
 import { TsboxError } from "../../errors.ts";
 import { containerEvent } from "../events/container_event.ts";
 import { kernelRelease } from "../kernel_release.ts";
@@ -26,12 +26,14 @@ import type { Run } from "./preparation.ts";
 import { givenDirectory, imageFilesystem, type RootFilesystem } from "./root_filesystem.ts";
 import type { RunNetwork } from "./network.ts";
 import { customProfile } from "./seccomp.ts";
-import { begin, type Beginning, logEnd } from "./life_record.ts";
+import { begin, type Beginning, endEvents } from "./life_record.ts";
 import type { VolumePlace } from "./volumes.ts";
 
 /** How far it got; the caller sees it also when it fails. */
 export interface Progress {
   record?: ContainerRecord;
+  /** Takes the events of the end, for a caller who has more to write down at once. */
+  held?: StoreEvent[];
 }
 
 /** The first process has ended, or (`--debug-plan`) was never started. */
@@ -59,23 +61,22 @@ export async function runOnce(it: Run, progress: Progress): Promise<Outcome> {
 }
 
 /** The options with all mounts in them; nothing about volumes is loaded for a container that has none. */
-export async function withMounts(place: VolumePlace): Promise<RunOptions> {
+export function withMounts(place: VolumePlace): Promise<RunOptions> | RunOptions {
   const { options, image, previous } = place;
   const { mounts, volumesFrom } = previous?.options ?? options;
   let wanted = volumesFrom !== undefined || (image?.config.volumes.length ?? 0) > 0;
   for (const { type } of mounts) wanted ||= type === "volume";
   if (!wanted) return options;
-  const { withPreparedVolumes } = await import("./volumes.ts");
-  return await withPreparedVolumes(place);
+  return import("./volumes.ts").then(({ withPreparedVolumes }) => withPreparedVolumes(place));
 }
 
-async function makeRoot(it: Run): Promise<RootFilesystem> {
+function makeRoot(it: Run): Promise<RootFilesystem> | RootFilesystem {
   const { options, image, driver } = it;
   if (options.rootfs !== undefined) return givenDirectory(options.rootfs);
   if (image === undefined || driver === undefined) {
     throw new TsboxError("invalid-argument", "no image specified");
   }
-  return await imageFilesystem(image, driver, it);
+  return imageFilesystem(image, driver, it);
 }
 
 /** What a spec is made for. */
@@ -173,7 +174,7 @@ async function runSpec(
   const beginning = begin(it, launch, record);
   const running = executed();
   try {
-    return await serve(it, running, record, beginning);
+    return await serve(it, running, record, beginning, progress);
   } finally {
     endOrphans?.();
   }
@@ -185,6 +186,7 @@ async function serve(
   running: Running,
   record: ContainerRecord,
   { state, announce }: Beginning,
+  progress: Progress,
 ): Promise<Outcome> {
   const { session, cgroup } = it;
   const { startedAt } = state;
@@ -203,7 +205,9 @@ async function serve(
   const exitCode = exitStatus(await running.ended);
   const oom = cgroup?.oomKilled() ? { oomKilled: true } : {};
   record.state = { status: "exited", exitCode, ...oom, startedAt, finishedAt: timestamp() };
-  logEnd(it, record, cgroup?.oomUntold() ?? false);
+  const events = endEvents(record, cgroup?.oomUntold() ?? false);
+  if (progress.held === undefined) logEvents(it.context.dataRoot, events);
+  else progress.held.push(...events);
   return { exitCode, delivered };
 }
 

@@ -3,6 +3,7 @@ import type { RunOptions } from "../../container/run_options.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import { isErrno, makeDirectory } from "../../ffi/quick_files.ts";
 import type { Driver } from "../../rootless/drivers/choose_driver.ts";
+import type { LayeredRootfs } from "../../rootless/drivers/rootfs.ts";
 import type { Rootfs } from "../../rootless/launch.ts";
 import type { UserNamespace } from "../../rootless/user_namespace.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
@@ -38,19 +39,15 @@ export interface ContainerPlace {
 }
 
 /** Makes the root file system of a container of `image` in its directory. @throws TsboxError */
-export async function imageFilesystem(
+export function imageFilesystem(
   image: StoredImage,
   driver: Driver,
   place: ContainerPlace,
-): Promise<RootFilesystem> {
-  const { options, userns, host, container: { directory }, context: { dataRoot } } = place;
+): Promise<RootFilesystem> | RootFilesystem {
+  const { options, container: { directory }, context: { dataRoot } } = place;
   const lower = image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
   lower.push(skeletonLayer(dataRoot));
-  if (driver.name === "copy") {
-    const { copyLayers } = await import("./copied_filesystem.ts");
-    const path = await copyLayers(lower, directory, userns, host);
-    return { rootfs: { kind: "directory", path }, driver: driver.name, release: nothing };
-  }
+  if (driver.name === "copy") return copied(lower, place);
   const layered = { lower, upper: `${directory}/upper`, work: `${directory}/work` };
   makeUpper(layered);
   if (driver.name === "overlay") {
@@ -62,11 +59,28 @@ export async function imageFilesystem(
     } as const;
     return { rootfs, driver: driver.name, release: nothing };
   }
+  return fuseMounted(layered, driver.executable, place);
+}
+
+async function copied(
+  lower: readonly string[],
+  { container: { directory }, userns, host }: ContainerPlace,
+): Promise<RootFilesystem> {
+  const { copyLayers } = await import("./copied_filesystem.ts");
+  const path = await copyLayers(lower, directory, userns, host);
+  return { rootfs: { kind: "directory", path }, driver: "copy", release: nothing };
+}
+
+async function fuseMounted(
+  layered: LayeredRootfs,
+  executable: string,
+  { container: { directory }, userns }: ContainerPlace,
+): Promise<RootFilesystem> {
   const { mountFuseOverlay } = await import("../../rootless/drivers/fuse_overlay.ts");
-  const fuse = mountFuseOverlay(userns, layered, driver.executable);
+  const fuse = mountFuseOverlay(userns, layered, executable);
   return {
     rootfs: { kind: "detached", mount: fuse.mount, mountPoint: directory },
-    driver: driver.name,
+    driver: "fuse-overlayfs",
     release: (discard) => fuse.stop(discard),
   };
 }

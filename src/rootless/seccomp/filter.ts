@@ -19,19 +19,19 @@ export interface SeccompFilter {
  * @param kernel asks for uname's release; the usual container needs no answer
  * @throws TsboxError when the spec's own profile cannot be compiled
  */
-export async function seccompFilter(
+export function seccompFilter(
   spec: RuntimeSpec,
   kernel: () => string,
   arch: Arch = ARCH,
-): Promise<SeccompFilter | undefined> {
+): Promise<SeccompFilter> | SeccompFilter | undefined {
   const { seccomp } = launchNotes(spec);
   if (seccomp === "unconfined") return undefined;
   const { bounding } = spec.process.capabilities;
   if (seccomp === "default") {
     return readyFilter(bounding, arch) ??
-      await compiled(await defaultProfile(bounding, kernel(), arch), arch);
+      defaultProfile(bounding, kernel(), arch).then((profile) => compiled(profile, arch));
   }
-  return spec.linux.seccomp === undefined ? undefined : await compiled(spec.linux.seccomp, arch);
+  return spec.linux.seccomp === undefined ? undefined : compiled(spec.linux.seccomp, arch);
 }
 
 /** The ready-made default filter for these capabilities, if there is one. */
