@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MONITOR } from "../../src/engine/monitor/request.ts";
+import { QUIET } from "../../src/rootless/monitor_process.ts";
 import { earlyMonitorCode } from "./early_monitor.ts";
 
 function assembled(): Uint8Array {
@@ -22,4 +24,11 @@ function assembled(): Uint8Array {
 
 test("the bytes that start a monitor are what their source assembles to", () => {
   expect(earlyMonitorCode().toHex()).toBe(assembled().toHex());
+});
+
+test("a monitor that is started early has the role and the environment of any other", () => {
+  const words = new TextDecoder("latin1").decode(earlyMonitorCode()).split("\0");
+  const expected = Object.entries(QUIET).map(([name, value]) => `${name}=${value}`);
+  expect(words.filter((word) => /^BUN_\w+=/.test(word))).toEqual(expected);
+  expect(words).toContain(MONITOR);
 });

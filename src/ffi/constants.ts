@@ -113,6 +113,9 @@ export const S_IFBLK = 0o060000;
 export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
 
+/** What statx(2) is asked for. */
+export const STATX_BASIC_STATS = 0x7ff;
+
 export const SIG_BLOCK = 0;
 export const SIG_SETMASK = 2;
 export const SIGKILL = 9;

@@ -2,7 +2,7 @@
  * Looking at the same file in each of thousands of folders whose names are ids. With texts and objects for each
  * it took longer than all the rest of `ps`.
  */
-import { O } from "./constants.ts";
+import { O, STATX_BASIC_STATS } from "./constants.ts";
 import { address, raw, SyscallError } from "./libc.ts";
 import { closeFile, openIfThere } from "./quick_files.ts";
 
@@ -19,7 +19,6 @@ export const MARK = {
 } as const;
 
 const WORD = 0x100000000;
-const STATX_BASIC_STATS = 0x7ff;
 /** Of struct statx, in 32-bit words. */
 const STATX = { size: 10, inode: 8, seconds: 24, nanoseconds: 26, words: 64 } as const;
 /** struct linux_dirent64 { u64 inode; s64 offset; u16 size; u8 type; char name[]; } */

@@ -5,7 +5,7 @@
  * kernel are bytes and need not be UTF-8. {@link bytesOfText} makes one out of ordinary text.
  */
 import { ERRNO } from "./errno.ts";
-import { O, RESOLVE } from "./constants.ts";
+import { O, RESOLVE, STATX_BASIC_STATS } from "./constants.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
 
 /** Text with one character for each byte of a name. */
@@ -218,8 +218,6 @@ export interface FileStatus {
   /** For device nodes. */
   node: { major: number; minor: number };
 }
-
-const STATX_BASIC_STATS = 0x7ff;
 
 /**
  * Looks at a name without following a symbolic link; `""` is `dir` itself.

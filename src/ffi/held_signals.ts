@@ -6,6 +6,7 @@ import { SIG_BLOCK } from "./constants.ts";
 import { ERRNO } from "./errno.ts";
 import { address, raw, sys } from "./libc.ts";
 import { linksOf } from "./quick_files.ts";
+import { timespec } from "./readiness.ts";
 
 const SFD_CLOEXEC_NONBLOCK = 0o2004000;
 /** struct signalfd_siginfo, whose first word is the number. */
@@ -54,20 +55,9 @@ export function holdSignals(numbers: readonly number[]): HeldSignals | undefined
 function pollBoth(first: number, second: number, milliseconds: number): number {
   // struct pollfd { int fd; short events; short revents; }
   const poll = new Int32Array([first, POLLIN, second, POLLIN]);
-  // struct timespec { seconds; nanoseconds }
-  const time = new BigInt64Array(2);
-  const timed = milliseconds !== Infinity;
-  if (timed) {
-    time[0] = BigInt(Math.trunc(milliseconds / 1000));
-    time[1] = BigInt(Math.round((milliseconds % 1000) * 1e6));
-  }
-  for (;;) {
-    const result = raw("ppoll", address(poll), 2, timed ? address(time) : 0, 0, 0);
-    if (result === 0) return 0;
-    if (result === -ERRNO.EINTR) {
-      if (timed) return first;
-      continue;
-    }
-    return (poll[1] ?? 0) >>> 16 !== 0 ? first : second;
-  }
+  const time = milliseconds === Infinity ? undefined : timespec(milliseconds);
+  const result = raw("ppoll", address(poll), 2, time ? address(time) : 0, 0, 0);
+  if (result === 0) return 0;
+  // Interrupted by a signal that is not held, it is the caller's to look again for as long as is left.
+  return result === -ERRNO.EINTR || (poll[1] ?? 0) >>> 16 !== 0 ? first : second;
 }

@@ -51,6 +51,11 @@ export function ended(pid: number): Promise<Ending> {
   });
 }
 
+/** A pidfd of a process: from then on its number cannot become another's unnoticed. @throws SyscallError */
+export function openProcess(pid: number): number {
+  return sys(`open process ${pid}`, "pidfd_open", pid, 0);
+}
+
 /** Sends a signal; false when there is no such process. */
 export function sendSignal(pid: number, signal: number): boolean {
   return raw("kill", pid, signal) === 0;

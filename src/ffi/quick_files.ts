@@ -13,13 +13,13 @@ import {
   O,
   S_IFDIR,
   S_IFMT,
+  STATX_BASIC_STATS,
 } from "./constants.ts";
 import { ERRNO } from "./errno.ts";
 import { address, raw, refuseNul, SyscallError, type SyscallName } from "./libc.ts";
 
 const PATH_MAX = 4096;
 const RENAME_EXCHANGE = 2;
-const STATX_BASIC_STATS = 0x7ff;
 const WORD = 0x100000000;
 
 // Arrays of this size do not move (bun-facts K1), so their addresses are taken once.

@@ -13,11 +13,13 @@ function isReady(fd: number, events: number, milliseconds = 0): boolean {
   const poll = new Int32Array(new ArrayBuffer(8));
   poll[0] = fd;
   poll[1] = events;
-  // struct timespec { seconds; nanoseconds }
-  const time = new BigInt64Array(new ArrayBuffer(16));
-  time[0] = BigInt(Math.trunc(milliseconds / 1000));
-  time[1] = BigInt(milliseconds % 1000) * 1_000_000n;
-  return raw("ppoll", address(poll), 1, address(time), 0, 0) > 0;
+  return raw("ppoll", address(poll), 1, address(timespec(milliseconds)), 0, 0) > 0;
+}
+
+/** struct timespec { seconds; nanoseconds } of a duration. */
+export function timespec(milliseconds: number): BigInt64Array {
+  const seconds = Math.trunc(milliseconds / 1000);
+  return new BigInt64Array([BigInt(seconds), BigInt(Math.round((milliseconds % 1000) * 1e6))]);
 }
 
 /** Whether a read would return at once, be it with bytes, the end or an error. */

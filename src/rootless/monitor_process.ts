@@ -14,7 +14,7 @@ const PARKED = 1000;
  * A process that waits for days shall neither wake up nor be large: Bun looks at its heap every second, else, and
  * helpers of the collector and optimized code cost a fifth of its memory (5.3 MB written, 4.2 with these).
  */
-const QUIET = {
+export const QUIET = {
   BUN_GC_TIMER_DISABLE: "1",
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_numberOfGCMarkers: "1",

@@ -171,12 +171,6 @@ function digestsOf(image: ImageSummary, repository: string): string[] {
   return digests;
 }
 
-/** In two, at the last separator. */
-export function splitLast(text: string, separator: string): [string, string] {
-  const at = text.lastIndexOf(separator);
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
 /** What templates see of an image by one of its names. @param full with all digits of its id */
 export function imageFields(full: boolean): Fields<NamedImage> {
   const now = Date.now();

@@ -87,8 +87,9 @@ export const command: Command = {
 
 /** Of two that exclude each other docker obeys `--quiet`, and says so. */
 function outputFor(line: ParsedLine, io: CliIo): ReturnType<typeof outputOptions> {
-  const { quiet, format } = outputOptions(line);
-  if (!quiet || !format) return outputOptions(line);
+  const output = outputOptions(line);
+  const { quiet, format } = output;
+  if (!quiet || !format) return output;
   io.err("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
   return { quiet };
 }

@@ -4,7 +4,7 @@ import type { Command } from "../command.ts";
 import { printFormatted } from "../format/print_formatted.ts";
 import { formatRows, fullRow, type ListLayout, type Row } from "../format/rows.ts";
 import { compileTemplate } from "../format/template.ts";
-import { imageFields, NONE, splitLast } from "./images.ts";
+import { imageFields, NONE } from "./images.ts";
 import { FORMAT } from "./list_flags.ts";
 import { containerFields } from "./ps.ts";
 
@@ -134,7 +134,7 @@ function detailsText({ Images, Containers, Volumes }: DiskUsage, format: string)
   const [imageColumns, columns] = [imageFields(full), containerFields(full)];
   const images = Images.map((image) => {
     const [first] = image.RepoTags;
-    const [repository, tag] = first === undefined ? [NONE, NONE] : splitLast(first, ":");
+    const [repository, tag] = first === undefined ? [NONE, NONE] : splitName(first);
     return fullRow({ image, repository, tag, digest: NONE }, imageColumns);
   });
   const containers = Containers.map((c) => ({
@@ -158,4 +158,10 @@ function detailsText({ Images, Containers, Volumes }: DiskUsage, format: string)
     section("Containers space usage", containers, CONTAINERS) +
     section("Local Volumes space usage", volumes, VOLUMES) +
     "Build cache usage: 0B\n";
+}
+
+/** Repository and tag. */
+function splitName(name: string): [string, string] {
+  const at = name.lastIndexOf(":");
+  return [name.slice(0, at), name.slice(at + 1)];
 }

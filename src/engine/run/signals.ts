@@ -1,7 +1,8 @@
 /** Signals that tsbox gets while a container runs attached. */
 import { SIGKILL } from "../../ffi/constants.ts";
 import { type HeldSignals, holdSignals } from "../../ffi/held_signals.ts";
-import { raw, sys } from "../../ffi/libc.ts";
+import { openProcess } from "../../ffi/process.ts";
+import { closeFile } from "../../ffi/quick_files.ts";
 import type { Running } from "../../rootless/launch.ts";
 
 /** What docker passes on, without those that concern the receiver alone (CHLD, PIPE, URG, TSTP, TTIN, TTOU). */
@@ -74,7 +75,7 @@ function handling(names: readonly Taken[], react: React): SignalHandling {
 }
 
 function waitHolding(held: HeldSignals, container: Running, react: React): void {
-  const process = sys(`open process ${container.pid}`, "pidfd_open", container.pid, 0);
+  const process = openProcess(container.pid);
   let deadline = Infinity;
   for (;;) {
     const what = held.next(process, deadline - performance.now());
@@ -85,7 +86,7 @@ function waitHolding(held: HeldSignals, container: Running, react: React): void 
     container.signal(SIGKILL);
     deadline = Infinity;
   }
-  raw("close", process);
+  closeFile(process);
   container.reap();
 }
 

@@ -10,10 +10,17 @@ import { Arena } from "../../ffi/arena.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, CLONE, PR, SIGKILL } from "../../ffi/constants.ts";
 import { IMAGE_BASE, toElf } from "../../ffi/elf.ts";
 import { runProgram } from "../../ffi/executor.ts";
-import { pin, raw, sys } from "../../ffi/libc.ts";
+import { pin, raw } from "../../ffi/libc.ts";
 import { ARCH } from "../../ffi/numbers.ts";
 import { sealedFile } from "../../ffi/memfd.ts";
-import { errorOf, opClone, pipe, sendSignal, waitBlocking } from "../../ffi/process.ts";
+import {
+  errorOf,
+  opClone,
+  openProcess,
+  pipe,
+  sendSignal,
+  waitBlocking,
+} from "../../ffi/process.ts";
 import { Program } from "../../ffi/program.ts";
 
 /** Removes a file, or an empty directory, or makes a directory accessible to us. Paths are absolute. */
@@ -48,7 +55,7 @@ const FD = { life: 1000, target: 1001 } as const;
  */
 export function startGuard(target: number, lasting = false): Guard {
   const life = pipe();
-  const handle = sys(`open process ${target}`, "pidfd_open", target, 0);
+  const handle = openProcess(target);
   const elf = lasting ? sealedFile("tsbox-guard", guardElf()) : undefined;
   const program = new Program(Arena.live(), ARCH, ROOM);
   opClone(program, lasting ? CLONE.VFORK : 0);
