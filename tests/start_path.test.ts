@@ -98,15 +98,12 @@ test("in the executable a command is few pieces: what all load first, and one or
   expect(loaded("function containerSummaries(")).toBe(1);
   expect(loaded("function imageSummaries(")).toBe(1);
   expect(loaded("function formatRows(")).toBe(1);
+  expect(loaded("function settingFlag(")).toBe(1);
 });
 
-test("ps and images load nothing of Node's, and nothing that starts processes", async () => {
-  for (const command of ["ps", "images"]) {
-    const loaded = await loadedWith(
-      "src/main.ts",
-      "src/cli/main.ts",
-      `src/cli/commands/${command}.ts`,
-    );
+test("ps, images and settings load nothing of Node's, and nothing that starts processes", async () => {
+  for (const part of ["commands/ps", "commands/images", "global"]) {
+    const loaded = await loadedWith("src/main.ts", "src/cli/main.ts", `src/cli/${part}.ts`);
     expect([...loaded].filter((path) => !path.startsWith("src/"))).toEqual([]);
     expect(loaded).not.toContain("src/ffi/process.ts");
   }

@@ -3,10 +3,10 @@
  *
  * The bundler puts modules together that the same import()s lead to. `run` shares one part of its modules
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
- * load. So there are four large ones, and whatever is loaded by import() and shares something with one of them
+ * load. So there are five large ones, and whatever is loaded by import() and shares something with one of them
  * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
- * loads, together with what `run` and `exec` share with the lists `ps` and `images`; the rest of `run`; what `exec` needs
- * besides; the lists. No module of ours does anything when it is loaded.
+ * loads, together with what `run` and `exec` share with the lists `ps` and `images` and with the settings; the rest
+ * of `run`; what `exec` needs besides; the lists; the settings. No module of ours does anything when it is loaded.
  */
 import { dirname, join, relative } from "node:path";
 import type { BunPlugin } from "bun";
@@ -14,6 +14,7 @@ import type { BunPlugin } from "bun";
 const CLI = "src/cli/main.ts";
 const RUN = "src/cli/commands/run.ts";
 const EXEC = "src/cli/commands/exec.ts";
+const SETTINGS = "src/cli/global.ts";
 const LISTS = ["src/cli/commands/ps.ts", "src/cli/commands/images.ts"];
 
 type Graph = ReadonlyMap<string, { always: readonly string[]; later: readonly string[] }>;
@@ -39,9 +40,11 @@ export async function runChunk(root: string): Promise<BunPlugin> {
 /** The modules of each piece; one that is loaded needs those before it. */
 export function pieces(graph: Graph): ReadonlySet<string>[] {
   const [run, exec, lists] = [reached(graph, RUN), reached(graph, EXEC), reached(graph, ...LISTS)];
-  const first = reached(graph, CLI).union(run.union(exec).intersection(lists));
-  const besides = exec.difference(run).difference(first);
-  return [first, run.difference(first), besides, lists.difference(first)];
+  const settings = reached(graph, SETTINGS);
+  const shared = run.union(exec).intersection(lists.union(settings));
+  const first = reached(graph, CLI).union(shared).union(lists.intersection(settings));
+  const besides = exec.difference(run);
+  return [first, ...[run, besides, lists, settings].map((piece) => piece.difference(first))];
 }
 
 /** What each module is made to import beside its own imports. */

@@ -10,6 +10,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -21,11 +22,12 @@ import { dirname, resolve } from "node:path";
 import { messageOf, TsboxError } from "../errors.ts";
 import { flock } from "../ffi/flock.ts";
 import { JsonReader } from "../oci/json_reader.ts";
-import { MAX_CONFIG_FILE, readOptionalFile } from "./hosts.ts";
 
 /** The file as a whole; unknown keys included. */
 export type DockerConfig = Record<string, unknown>;
 
+/** Bytes of the file. */
+const MAX_CONFIG_FILE = 1024 * 1024;
 /** Symbolic links followed to a file that is not there yet. */
 const MAX_LINKS = 10;
 
@@ -64,6 +66,19 @@ export function changeDockerConfig(
   } catch (cause) {
     if (cause instanceof TsboxError) throw cause;
     throw new TsboxError("host", `Cannot write "${path}": ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Bytes of a file the user may have written, or undefined when there is none. */
+function readOptionalFile(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new TsboxError("invalid-argument", `Cannot read "${path}": ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

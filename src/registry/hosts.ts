@@ -1,22 +1,5 @@
-/** Names and URLs of registries, and the files that speak of them. */
-import { readFileSync } from "node:fs";
-import { messageOf, TsboxError } from "../errors.ts";
-
-/** Bytes of a configuration file of ours or docker's. */
-export const MAX_CONFIG_FILE = 1024 * 1024;
-
-/** Bytes of a file the user may have written, or undefined when there is none. */
-export function readOptionalFile(path: string): Uint8Array | undefined {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw new TsboxError("invalid-argument", `Cannot read "${path}": ${messageOf(cause)}`, {
-      cause,
-    });
-  }
-}
+/** Names and URLs of registries. */
+import { TsboxError } from "../errors.ts";
 
 /**
  * This machine, by name or address. Nothing is looked up: a name server must not decide it.
