@@ -32,10 +32,13 @@ const STATUSES = ["created", "restarting", "running", "removing", "paused", "exi
 const HEALTHS = ["starting", "healthy", "unhealthy", "none"];
 const LAST_PORT = 65535;
 
-/** Whether a container is shown. @throws TsboxError for values that mean nothing */
+/**
+ * Whether a container is shown.
+ * @param images those of the store @throws TsboxError for values that mean nothing
+ */
 export function containerFilter(
   dataRoot: string,
-  images: readonly ImageEntry[],
+  images: () => readonly ImageEntry[],
   filters: Filters,
 ): (container: ListedContainer) => boolean {
   if (filters.size === 0) return () => true;
@@ -46,7 +49,7 @@ export function containerFilter(
   const asTasks = booleanFilter(filters, "is-task") === true;
   const madeAt = (text: string) => findContainer(dataRoot, text).record.created;
   const [before, since] = [filters.get("before")?.map(madeAt), filters.get("since")?.map(madeAt)];
-  const ancestors = filters.has("ancestor") ? descent(dataRoot, images, filters) : undefined;
+  const ancestors = filters.has("ancestor") ? descent(dataRoot, images(), filters) : undefined;
   const ports = portFilter(filters);
   return ({ record, directory }) => {
     const { state, image } = record;

@@ -44,7 +44,9 @@ export function containerSummaries(
   options: ListOptions,
 ): ContainerSummary[] {
   const { last, filters } = options;
-  const images = listEntries(context.dataRoot);
+  // Where nothing runs, nobody asks for them.
+  let entries: readonly ImageEntry[] | undefined;
+  const images = () => entries ??= listEntries(context.dataRoot);
   const fits = containerFilter(context.dataRoot, images, filters);
   const every = wantsResting(options);
   const meaning = imageMeanings(images);
@@ -58,10 +60,12 @@ export function containerSummaries(
 }
 
 /** What image a reference means now. Many containers share a few references, so each is looked up once. */
-function imageMeanings(images: readonly ImageEntry[]): (reference: string) => string | undefined {
+function imageMeanings(
+  images: () => readonly ImageEntry[],
+): (reference: string) => string | undefined {
   const known = new Map<string, string | undefined>();
   return (reference) => {
-    if (!known.has(reference)) known.set(reference, findImageIn(images, reference)?.id);
+    if (!known.has(reference)) known.set(reference, findImageIn(images(), reference)?.id);
     return known.get(reference);
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Looking at the same file in each of thousands of folders whose names are ids. With texts and objects for each
- * it took longer than all the rest of `ps`.
+ * it took longer than all the rest of `ps`: names stay where the kernel put them, and so does what it says of a file.
  */
 import { O, STATX_BASIC_STATS } from "./constants.ts";
 import { address, raw, SyscallError } from "./libc.ts";
@@ -8,47 +8,49 @@ import { closeFile, openIfThere } from "./quick_files.ts";
 
 /** Bytes of a folder's name: 64 hexadecimal digits. */
 const ID = 64;
-/** What a mark's 32-bit words are: the folder's name, then of the file its inode, time of change and size. */
+/**
+ * Words of the kernel's struct statx that are looked at, up to its time of change, and what lies between the beginnings
+ * of two: what is behind them is covered by the next struct.
+ */
 export const MARK = {
-  id: 0,
-  inode: 16,
-  seconds: 18,
-  nanoseconds: 20,
-  size: 21,
-  words: 22,
+  inode: 8,
+  inodeHigh: 9,
+  size: 10,
+  seconds: 24,
+  nanoseconds: 26,
+  words: 28,
 } as const;
 
 const WORD = 0x100000000;
-/** Of struct statx, in 32-bit words. */
-const STATX = { size: 10, inode: 8, seconds: 24, nanoseconds: 26, words: 64 } as const;
-/** struct linux_dirent64 { u64 inode; s64 offset; u16 size; u8 type; char name[]; } */
-const ENTRY = { size: 16, name: 19 } as const;
-
-// Places in one piece of memory, so that names are copied without an object for each.
-const LIST = 32768;
-const PATH = LIST;
-const STATUS = PATH + 256;
-const ROOM = STATUS + STATX.words * 4;
+/** Words of a whole struct statx. */
+const STATX = 64;
+/** struct linux_dirent64 { u64 inode; s64 offset; u16 size; u8 type; char name[]; }, and the size of one with an id. */
+const ENTRY = { size: 16, name: 19, withId: 88 } as const;
+/** Bytes that are listed at once: more than a thousand folders. */
+const LIST = 131072;
+/** Of the file's name, with a slash and the end. */
+const SUFFIX = 16;
 
 /** What was found beneath a directory, which stays open until close(). */
 export class FileMarks {
   /** The marks, one behind the other. */
-  words = new Uint32Array(1024 * MARK.words);
+  words = new Uint32Array(0);
   count = 0;
   /** Names of what has no such file, or is called otherwise. */
   readonly others: string[] = [];
   readonly #directory: number | undefined;
-  readonly #room = new Uint8Array(ROOM);
-  readonly #id = new Uint32Array(this.#room.buffer, PATH, ID / 4);
-  readonly #status = new Uint32Array(this.#room.buffer, STATUS, STATX.words);
-  readonly #at = address(this.#room);
+  /** What the kernel has listed, and the place of each mark's name in it. */
+  readonly #lists: Uint8Array[] = [];
+  readonly #names: number[] = [];
+  readonly #suffix: Uint8Array;
+  #address = 0;
 
   /**
    * Looks at every folder of a directory, which may be missing.
-   * @param directory absolute @param file a short name in ASCII @throws SyscallError
+   * @param directory absolute @param file a name of at most 14 characters of ASCII @throws SyscallError
    */
   constructor(directory: string, file: string) {
-    new TextEncoder().encodeInto(`/${file}\0`, this.#room.subarray(PATH + ID, STATUS));
+    this.#suffix = new TextEncoder().encode(`/${file}\0`);
     this.#directory = openIfThere(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     if (this.#directory !== undefined) this.#list(this.#directory, directory);
   }
@@ -59,84 +61,89 @@ export class FileMarks {
 
   /** The name of the folder. */
   id(mark: number): string {
-    const { buffer } = this.words;
-    return new TextDecoder().decode(new Uint8Array(buffer, mark * MARK.words * 4, ID));
+    const [list, name] = this.#name(mark);
+    return new TextDecoder().decode(list.subarray(name, name + ID));
   }
 
   /** When the file was changed, in milliseconds since 1970. */
   changed(mark: number): number {
     const word = (index: number) => this.words[mark * MARK.words + index] ?? 0;
-    const seconds = word(MARK.seconds) + word(MARK.seconds + 1) * WORD;
-    return seconds * 1000 + word(MARK.nanoseconds) / 1e6;
+    return word(MARK.seconds) * 1000 + word(MARK.seconds + 1) * 1000 * WORD +
+      word(MARK.nanoseconds) / 1e6;
   }
 
   /** Whether the file still is what it was. */
   isAsBefore(mark: number): boolean {
-    const at = mark * MARK.words;
-    this.#id.set(this.words.subarray(at, at + MARK.inode));
-    const before = this.words.slice(at, at + MARK.words);
+    const [list, name] = this.#name(mark);
     // Behind the last one, where the next mark would be.
-    return this.#look(this.count) && isSameMark(this.words, this.count * MARK.words, before, 0);
+    this.#reserve(1);
+    return this.#look(address(list) + name, this.count) &&
+      isSameMark(this.words, this.count * MARK.words, this.words, mark * MARK.words);
+  }
+
+  #name(mark: number): [list: Uint8Array, at: number] {
+    const place = this.#names[mark] ?? 0;
+    return [this.#lists[Math.floor(place / LIST)] ?? this.#suffix, place % LIST];
   }
 
   #list(directory: number, path: string): void {
     for (;;) {
-      const length = raw("getdents64", directory, this.#at, LIST);
+      const list = new Uint8Array(LIST + SUFFIX);
+      const at = address(list);
+      const length = raw("getdents64", directory, at, LIST);
       if (length < 0) throw new SyscallError(`list "${path}"`, "getdents64", -length);
       if (length === 0) return;
-      this.#take(length);
+      this.#reserve(Math.ceil(length / ENTRY.withId));
+      this.#take(list, at, length);
+      this.#lists.push(list);
     }
   }
 
   /** Looks at what the kernel has just listed. */
-  #take(length: number): void {
-    const room = this.#room;
-    let at = 0;
-    while (at < length) {
+  #take(list: Uint8Array, address: number, length: number): void {
+    const [suffix, names, base] = [this.#suffix, this.#names, this.#lists.length * LIST];
+    for (let at = 0; at < length;) {
       const name = at + ENTRY.name;
-      const end = room.indexOf(0, name);
-      at += (room[at + ENTRY.size] ?? 0) + (room[at + ENTRY.size + 1] ?? 0) * 256;
-      if (end - name === ID) {
-        room.copyWithin(PATH, name, end);
-        if (this.#look(this.count)) {
+      const end = name + ID;
+      const size = (list[at + ENTRY.size] ?? 0) + (list[at + ENTRY.size + 1] ?? 0) * 256;
+      at += size;
+      if (size === ENTRY.withId && list[end] === 0 && list[end - 1] !== 0) {
+        // Over the first fields of the next entry, which nobody needs.
+        list.set(suffix, end);
+        if (this.#look(address + name, this.count)) {
           this.count++;
+          names.push(base + name);
           continue;
         }
+        list[end] = 0;
       }
-      const other = new TextDecoder().decode(room.subarray(name, end));
+      const other = new TextDecoder().decode(list.subarray(name, list.indexOf(0, name)));
       if (other !== "." && other !== "..") this.others.push(other);
     }
   }
 
-  /** Makes a mark of what PATH names; false when it is not there. */
-  #look(mark: number): boolean {
-    const [directory = -1, room] = [this.#directory, this.#at];
-    const flags = STATX_BASIC_STATS;
-    if (raw("statx", directory, room + PATH, 0, flags, room + STATUS) < 0) return false;
-    const at = mark * MARK.words;
-    if (at === this.words.length) this.#grow();
-    const { words } = this;
-    const status = this.#status;
-    words.set(this.#id, at);
-    words[at + MARK.inode] = status[STATX.inode] ?? 0;
-    words[at + MARK.inode + 1] = status[STATX.inode + 1] ?? 0;
-    words[at + MARK.seconds] = status[STATX.seconds] ?? 0;
-    words[at + MARK.seconds + 1] = status[STATX.seconds + 1] ?? 0;
-    words[at + MARK.nanoseconds] = status[STATX.nanoseconds] ?? 0;
-    words[at + MARK.size] = status[STATX.size] ?? 0;
-    return true;
+  /** Makes a mark of what the text at `path` names; false when it is not there. */
+  #look(path: number, mark: number): boolean {
+    const to = this.#address + mark * MARK.words * 4;
+    return raw("statx", this.#directory, path, 0, STATX_BASIC_STATS, to) >= 0;
   }
 
-  #grow(): void {
-    const larger = new Uint32Array(this.words.length * 2);
+  /** Room for so many marks more, and the rest of the last one's struct. */
+  #reserve(more: number): void {
+    const needed = (this.count + more) * MARK.words + STATX;
+    if (needed <= this.words.length) return;
+    const larger = new Uint32Array(needed);
     larger.set(this.words);
     this.words = larger;
+    this.#address = address(larger);
   }
 }
 
-/** Whether two marks, of which these are the first words, are of one file. */
-export function isSameMark(a: Uint32Array, atA: number, b: Uint32Array, atB: number): boolean {
-  // From behind: what differs is the time, and seldom the name.
-  for (let i = MARK.words - 1; i >= 0; i--) if (a[atA + i] !== b[atB + i]) return false;
-  return true;
+/** Whether the marks that begin at these words are of one file that was not written between them. */
+function isSameMark(a: Uint32Array, atA: number, b: Uint32Array, atB: number): boolean {
+  return a[atA + MARK.inode] === b[atB + MARK.inode] &&
+    a[atA + MARK.nanoseconds] === b[atB + MARK.nanoseconds] &&
+    a[atA + MARK.seconds] === b[atB + MARK.seconds] &&
+    a[atA + MARK.size] === b[atB + MARK.size] &&
+    a[atA + MARK.inodeHigh] === b[atB + MARK.inodeHigh];
 }

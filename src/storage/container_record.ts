@@ -4,6 +4,7 @@ import { ERRNO } from "../ffi/errno.ts";
 import { exists, isErrno, readText, rename, unlink, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
 import { isFull, writeSpare } from "./spare_record.ts";
+import { settleDown, unsettle } from "./unsettled.ts";
 import type { Healthcheck } from "../oci/healthcheck.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime_spec.ts";
 
@@ -105,13 +106,23 @@ export function timestamp(): string {
 export function writeRecord(directory: string, record: ContainerRecord): void {
   const text = JSON.stringify(record);
   const path = `${directory}/container.json`;
+  const rests = isAtRest(record);
+  if (!rests) unsettle(directory);
   try {
     replaceRecord(path, text);
   } catch (thrown) {
     if (!isFull(thrown)) throw thrown;
     if (!writeSpare(directory, path, text)) replaceRecord(path, text);
   }
+  if (rests) settleDown(directory);
 }
+
+/** Whether nothing runs in it, and nobody is to delete it. */
+export function isAtRest({ state: { status }, options }: Restable): boolean {
+  return status === "created" || (status === "exited" && !options.remove);
+}
+
+type Restable = Pick<ContainerRecord, "state"> & { options: Pick<RunOptions, "remove"> };
 
 function replaceRecord(path: string, text: string): void {
   const temporary = `${path}.${process.pid}`;

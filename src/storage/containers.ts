@@ -16,6 +16,7 @@ import { isSameProcess, settle } from "./settle_container.ts";
 import type { ListedContainer } from "./listed_record.ts";
 import { FEW_NAMES, removeDirectly, removeSmall } from "./remove_directly.ts";
 import { trashPath } from "./trash.ts";
+import { settleDown, unsettle } from "./unsettled.ts";
 
 /** A container that is being made; its record is not written yet. */
 export interface NewContainer {
@@ -40,7 +41,7 @@ export interface StoredContainer {
 /**
  * Makes `containers/<id>/` with its lock held and takes the name, a random one when none is given.
  *
- * Four system calls when the store exists. Throws TsboxError("conflict") when the name is taken;
+ * Five system calls when the store exists. Throws TsboxError("conflict") when the name is taken;
  * nothing is left behind then.
  */
 export function createContainer(dataRoot: string, wanted: { name?: string }): NewContainer {
@@ -49,11 +50,15 @@ export function createContainer(dataRoot: string, wanted: { name?: string }): Ne
   makeContainerDirectory(dataRoot, directory);
   const lock = makeLock(directory);
   // Taken for one that was left behind, in the moment before it was locked.
-  if (lock === undefined) return createContainer(dataRoot, wanted);
+  if (lock === undefined) {
+    settleDown(directory);
+    return createContainer(dataRoot, wanted);
+  }
   try {
     return { id, name: reserveName(dataRoot, id, wanted.name), directory, lock };
   } catch (thrown) {
     removeDirectly(directory);
+    settleDown(directory);
     lock.release();
     throw thrown;
   }
@@ -69,12 +74,15 @@ function newId(): string {
 
 function makeContainerDirectory(dataRoot: string, directory: string): void {
   try {
+    unsettle(directory);
     makeDirectory(directory, 0o700);
   } catch (thrown) {
+    settleDown(directory);
     if (!isErrno(thrown, ERRNO.ENOENT)) throw thrown;
-    for (const part of ["containers", "names", "tmp"]) {
+    for (const part of ["unsettled", "containers", "names", "tmp"]) {
       ensureDirectory(`${dataRoot}/${part}`, 0o700);
     }
+    unsettle(directory);
     makeDirectory(directory, 0o700);
   }
 }
@@ -228,6 +236,7 @@ export function deleteContainer(
     // The name first: as long as the directory is there nobody else takes the name over.
     releaseNames(dataRoot, container);
     if (!moved(directory, dying)) return undefined;
+    settleDown(directory);
     if (isUntouched(dying) && leave()) return undefined;
     return removeSmall(dying, FEW_NAMES) === "gone" ? undefined : dying;
   } finally {

@@ -1,6 +1,7 @@
 /** Where the store keeps what, and making the store. */
 import { ensureDirectory, exists, fileStatus } from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
+import { unsettledFolder } from "./unsettled.ts";
 
 /** Absolute paths of the parts of a store; docs/architecture.md says what is in them. */
 export interface StorePaths {
@@ -18,6 +19,8 @@ export interface StorePaths {
   /** Manifest lists being put together; made with the first of them. */
   manifestLists: string;
   containers: string;
+  /** See unsettled.ts. */
+  unsettled: string;
   names: string;
   volumes: string;
   volumesLock: string;
@@ -38,6 +41,7 @@ export function storePaths(dataRoot: string): StorePaths {
     layersLock: `${dataRoot}/layers.lock`,
     manifestLists: `${dataRoot}/manifest-lists`,
     containers: `${dataRoot}/containers`,
+    unsettled: unsettledFolder(dataRoot),
     names: `${dataRoot}/names`,
     volumes: `${dataRoot}/volumes`,
     volumesLock: `${dataRoot}/volumes.lock`,
@@ -77,8 +81,9 @@ function refuseForeign(dataRoot: string): void {
 
 function makeStore(dataRoot: string, paths: StorePaths): void {
   ensureDirectory(dataRoot, 0o700);
-  const { blobs, partial, layers, containers, names, tmp } = paths;
-  for (const path of [blobs, partial, layers, containers, names, tmp]) {
+  const { blobs, partial, layers, unsettled, containers, names, tmp } = paths;
+  // Before there can be containers that are not in it.
+  for (const path of [unsettled, blobs, partial, layers, containers, names, tmp]) {
     ensureDirectory(path, 0o700);
   }
 }

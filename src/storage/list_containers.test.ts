@@ -50,6 +50,8 @@ function prepare(): Prepared {
     (_, i) => storeContainer(store, `c${i}`, exitedState(0)),
   );
   for (const { lock } of ended) lock.release();
+  // As in a store that does not know which of its containers are at rest, or in which very many are not.
+  rmSync(`${store}/unsettled`, { recursive: true });
   return { store, ended };
 }
 

@@ -1,14 +1,20 @@
 /** The containers of a store as lists show them: a record that was read by a list before is not read again. */
 import { FileMarks, MARK } from "../ffi/file_marks.ts";
+import { exists } from "../ffi/quick_files.ts";
+import { isAtRest, readRecord } from "./container_record.ts";
 import { addToScan, type ContainerScan, newestFirst, readContainer } from "./containers.ts";
 import { keepKnown, type Known, type MarkedRecord, readKnown } from "./known_records.ts";
 import { type ListedContainer, type ListedRecord, listedRecord } from "./listed_record.ts";
 import { isSameProcess } from "./settle_container.ts";
+import { settleAbandoned, unsettledIds } from "./unsettled.ts";
 
 /** Milliseconds after which two contents of a file cannot have the same time, however coarse the kernel's clock. */
 const SETTLED = 2000;
 /** So many new ones are worth writing the file; reading a few records more is not. */
 const WORTH_WRITING = 20;
+
+/** So many are looked at one by one; of more, most are known already. */
+const FEW = 32;
 
 /** A mark, by its number, and what the record said. */
 interface Learned {
@@ -25,6 +31,8 @@ export function scanForList(
   { resting }: { resting: boolean },
 ): ContainerScan<ListedContainer> {
   const folder = `${dataRoot}/containers`;
+  const unsettled = resting ? undefined : unsettledIds(dataRoot);
+  if (unsettled !== undefined && unsettled.length <= FEW) return scanUnsettled(folder, unsettled);
   const known = readKnown(dataRoot);
   const marks = new FileMarks(folder, "container.json");
   const scan: ContainerScan<ListedContainer> = { containers: [], unrecorded: [], damaged: [] };
@@ -53,6 +61,25 @@ export function scanForList(
     marks.close();
   }
   return newestFirst(scan);
+}
+
+/** Looks at those alone that can be other than at rest. */
+function scanUnsettled(folder: string, ids: readonly string[]): ContainerScan<ListedContainer> {
+  const scan: ContainerScan<ListedContainer> = { containers: [], unrecorded: [], damaged: [] };
+  for (const id of ids) {
+    const directory = `${folder}/${id}`;
+    const container = take(scan, directory);
+    if (container === undefined ? exists(directory) : isActive(container)) continue;
+    settleAbandoned(directory, () => {
+      const now = readRecord(directory);
+      return now !== undefined && isAtRest(now);
+    });
+  }
+  return newestFirst(scan);
+}
+
+function isActive({ record, owned }: ListedContainer): boolean {
+  return owned || !isAtRest(record);
 }
 
 /** What is known of a container that runs: its record is true as long as its process lives. */
@@ -90,8 +117,7 @@ function keep(
 ): void {
   const all: MarkedRecord[] = [];
   const add = (mark: number, record: ListedRecord) => {
-    const at = mark * MARK.words;
-    all.push({ mark: marks.words.slice(at, at + MARK.words), record });
+    all.push({ words: marks.words, at: mark * MARK.words, record });
   };
   for (let mark = 0; mark < marks.count; mark++) {
     for (const some of [resting, running]) {
@@ -102,7 +128,9 @@ function keep(
   }
   const settled = learned.filter(({ mark }) => isSettled(marks, mark));
   for (const { mark, record } of settled) add(mark, record);
-  if (settled.length >= WORTH_WRITING) keepKnown(dataRoot, all);
+  if (settled.length < WORTH_WRITING) return;
+  // As they are asked for.
+  keepKnown(dataRoot, all.sort((a, b) => a.at - b.at));
 }
 
 /** Whether the record that was read is the marked one, and no other can get the same mark. */
