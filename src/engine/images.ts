@@ -28,63 +28,81 @@ export interface ImageListOptions {
   shares?: ReadonlyMap<string, DiskShare>;
 }
 
+/** An image as lists show it; of its names, which lists show line by line, those that are wanted. */
+export interface ListedImage
+  extends Pick<ImageSummary, "Id" | "Created" | "Size" | "SharedSize" | "Containers"> {
+  image: ImageEntry | StoredImage;
+  /** In full, as the store has them. */
+  names: readonly string[];
+  digests: readonly string[];
+}
+
+/** {@link listedImages} as the API shows them. Throws what that throws. */
+export function imageSummaries(
+  context: EngineContext,
+  filters: Filters,
+  options: ImageListOptions = {},
+): ImageSummary[] {
+  return listedImages(context, filters, options).map((listed) => ({
+    Id: listed.Id,
+    ParentId: "",
+    RepoTags: repoTags(listed),
+    RepoDigests: repoDigests(listed),
+    Created: listed.Created,
+    Size: listed.Size,
+    SharedSize: listed.SharedSize,
+    Labels: labelsOf(listed.image),
+    Containers: listed.Containers,
+  }));
+}
+
 /**
  * The images, newest first.
  * Throws TsboxError("not-found") for a `before` or `since` image that is not there.
  */
-export function imageSummaries(
+export function listedImages(
   context: EngineContext,
   filters: Filters,
   { named, labels = false, users, shares }: ImageListOptions = {},
-): ImageSummary[] {
+): ListedImage[] {
   const { dataRoot } = context;
   const images = listEntries(dataRoot);
   const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])]
     .flatMap(globs);
-  const isWanted = entryFilter(images, filters, Date.now());
+  const isWanted = filters.size === 0 ? undefined : entryFilter(images, filters, Date.now());
   const byLabel = filters.has("label");
-  const summaries: ImageSummary[] = [];
+  const found: ListedImage[] = [];
   // A plain loop: a chain of filter() and map() takes a thousand images several times as long.
   for (const entry of images) {
-    if (!isWanted(entry)) continue;
+    if (isWanted !== undefined && !isWanted(entry)) continue;
     const image = labels || byLabel ? wholeImage(dataRoot, entry) : entry;
     if (image === undefined || (byLabel && !hasLabels(filters, labelsOf(image)))) continue;
-    const whole = summary(image, users, shares?.get(image.id));
-    const named = patterns.length === 0 ? whole : withNames(whole, patterns);
-    if (named !== undefined) summaries.push(named);
+    const listed = {
+      image,
+      names: image.names,
+      digests: image.digests,
+      Id: image.id,
+      Created: Math.floor((Date.parse(image.created) || 0) / 1000),
+      Size: image.size,
+      SharedSize: shares?.get(image.id)?.shared ?? -1,
+      Containers: users === undefined ? -1 : users.get(image.id) ?? 0,
+    };
+    if (patterns.length === 0 || hasNames(listed, patterns)) found.push(listed);
   }
-  return summaries.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
+  return found.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
 }
 
 function labelsOf(image: ImageEntry | StoredImage): Record<string, string> {
   return "config" in image ? image.config.labels : {};
 }
 
-function summary(
-  image: ImageEntry | StoredImage,
-  users: ImageListOptions["users"],
-  share: DiskShare | undefined,
-): ImageSummary {
-  return {
-    Id: image.id,
-    ParentId: "",
-    RepoTags: repoTags(image),
-    RepoDigests: repoDigests(image),
-    Created: Math.floor((Date.parse(image.created) || 0) / 1000),
-    Size: image.size,
-    SharedSize: share === undefined ? -1 : share.shared,
-    Labels: labelsOf(image),
-    Containers: users === undefined ? -1 : users.get(image.id) ?? 0,
-  };
-}
-
 /** The image's names as docker shows them: `alpine:latest`. */
-export function repoTags(image: Pick<ImageEntry, "names">): string[] {
+export function repoTags(image: { names: readonly string[] }): string[] {
   return familiarForms(image.names);
 }
 
 /** `alpine@sha256:...`. */
-export function repoDigests(image: Pick<ImageEntry, "digests">): string[] {
+export function repoDigests(image: { digests: readonly string[] }): string[] {
   return familiarForms(image.digests);
 }
 
@@ -142,16 +160,17 @@ function withTag(text: string): string {
   }
 }
 
-/** The image with those of its names that a pattern fits; undefined when no name is left. */
-function withNames(image: ImageSummary, patterns: readonly Bun.Glob[]): ImageSummary | undefined {
-  const fits = (name: string) => {
+/** Leaves those of its names that a pattern fits; false when none is left. */
+function hasNames(image: ListedImage, patterns: readonly Bun.Glob[]): boolean {
+  const fits = (canonical: string) => {
+    const name = familiarForm(canonical);
     // A pattern without tag fits every tag.
     const repository = name.replace(/@.*$|:[^/:]*$/, "");
     return patterns.some((glob) => glob.match(name) || glob.match(repository));
   };
-  const [tags, digests] = [image.RepoTags.filter(fits), image.RepoDigests.filter(fits)];
-  if (tags.length + digests.length === 0) return undefined;
-  return { ...image, RepoTags: tags, RepoDigests: digests };
+  image.names = image.names.filter(fits);
+  image.digests = image.digests.filter(fits);
+  return image.names.length + image.digests.length > 0;
 }
 
 /** As Go's path.Match: `*` stays within a path component, and there are no alternatives in braces. */

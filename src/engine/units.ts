@@ -27,6 +27,8 @@ export function binarySize(bytes: number): string {
 /** Go's %.<digits>g for numbers below 10^digits; 1000 of three digits would be 1e+03. */
 function shortest(value: number, digits: number): string {
   const text = value.toPrecision(digits);
+  // Neither zeros at the end nor an exponent: nearly always, and then there is nothing to do.
+  if (text.length <= digits + 1 && !text.endsWith("0")) return text;
   return text.includes("e") ? String(Math.round(value)) : String(Number(text));
 }
 

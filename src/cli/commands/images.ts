@@ -2,17 +2,22 @@ import type { ImageSummary } from "../../engine/api_types.ts";
 import { TsboxError } from "../../errors.ts";
 import type { EngineContext } from "../../engine/context.ts";
 import { type Filters, parseFilters } from "../../engine/filters.ts";
-import { IMAGE_FILTERS, imageSummaries } from "../../engine/images.ts";
+import { IMAGE_FILTERS, listedImages } from "../../engine/images.ts";
 import { ago, goTime, humanSize } from "../../engine/units.ts";
+import {
+  type ImageColumns,
+  indexMark,
+  keepColumns,
+  readColumns,
+} from "../../storage/image_columns.ts";
 import type { Command } from "../command.ts";
 import { type Fields, formatList, type ListLayout } from "../format/rows.ts";
 import { printFormatted } from "../format/print_formatted.ts";
+import { alignColumns } from "../format/table.ts";
 import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
-
-/** Docker's word for a name that is not there. */
-export const NONE = "<none>";
+import { type NamedImage, namedImages } from "./named_images.ts";
 
 const HEADERS = {
   Containers: "CONTAINERS",
@@ -59,7 +64,12 @@ export const command: Command = {
     if (flags.on("tree")) return await printTree(line, io, context, filters);
     const digests = flags.on("digests");
     const output = outputOptions(line);
-    const images = imageSummaries(context, filters, {
+    const plain = isPlain(line) ? plainTable(context) : undefined;
+    if (plain !== undefined) {
+      printFormatted(io, plain);
+      return 0;
+    }
+    const images = listedImages(context, filters, {
       ...(args[0] !== undefined && { named: args[0] }),
       ...(needsUsers(output.format) && { users: await readUsers(context.dataRoot) }),
       ...(needsShares(output.format) && { shares: await readShares(context.dataRoot) }),
@@ -71,6 +81,50 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** The table that shows all images, and of each what it always shows. */
+function isPlain(line: ParsedLine): boolean {
+  const { flags, args } = line;
+  const { format = "", quiet } = outputOptions(line);
+  return args.length === 0 && !flags.has("filter") && !flags.on("digests") &&
+    !flags.on("no-trunc") && !quiet && (format === "" || format === "table");
+}
+
+/** Undefined when there is something in it that only the general way can show. */
+function plainTable(context: EngineContext): string | undefined {
+  const { dataRoot } = context;
+  const mark = indexMark(dataRoot);
+  const kept = mark && readColumns(dataRoot, mark);
+  if (kept !== undefined) return tableOf(kept);
+  const columns = columnsOf(namedImages(listedImages(context, new Map()), false));
+  if (mark !== undefined) keepColumns(dataRoot, mark, columns);
+  return tableOf(columns);
+}
+
+function columnsOf(images: readonly NamedImage[]): ImageColumns {
+  const columns: ImageColumns = { repositories: [], tags: [], ids: [], created: [], sizes: [] };
+  for (const { image, repository, tag } of images) {
+    columns.repositories.push(repository);
+    columns.tags.push(tag);
+    columns.ids.push(shownId(image.Id, false));
+    columns.created.push(image.Created);
+    columns.sizes.push(humanSize(image.Size));
+  }
+  return columns;
+}
+
+function tableOf({ repositories, tags, ids, created, sizes }: ImageColumns): string | undefined {
+  const now = Date.now();
+  const since: string[] = [];
+  for (const seconds of created) since.push(ago(seconds, now));
+  return alignColumns([
+    [HEADERS.Repository].concat(repositories),
+    [HEADERS.Tag].concat(tags),
+    [HEADERS.ID].concat(ids),
+    [HEADERS.CreatedSince].concat(since),
+    [HEADERS.Size].concat(sizes),
+  ]);
+}
 
 /** Docker's words for what the tree has no place for. */
 const NOT_WITH_TREE = {
@@ -118,57 +172,9 @@ async function readShares(dataRoot: string) {
   return layerShares(readImageParts(dataRoot));
 }
 
-/** An image by one of its names: a line of the list. */
-export interface NamedImage {
-  image: ImageSummary;
-  repository: string;
-  tag: string;
-  digest: string;
-}
-
 /** An image with three names is one image. */
 function uniqueImages(all: readonly NamedImage[]): NamedImage[] {
   return [...new Map(all.map((named) => [named.image.Id, named])).values()];
-}
-
-// Plain loops from here on: what is called for each of a thousand images is interpreted, and a method
-// with a callback takes as long as ten rounds of a loop, as does taking an array apart by a pattern.
-
-function namedImages(images: readonly ImageSummary[], digests: boolean): NamedImage[] {
-  const all: NamedImage[] = [];
-  for (const image of images) addNames(all, image, digests);
-  return all;
-}
-
-/** One for each name; with digests, for each name and digest of a repository. */
-function addNames(all: NamedImage[], image: ImageSummary, digests: boolean): void {
-  const before = all.length;
-  const repositories: string[] = [];
-  for (const text of image.RepoTags) {
-    const colon = text.lastIndexOf(":");
-    const repository = text.slice(0, colon);
-    const tag = text.slice(colon + 1);
-    repositories.push(repository);
-    const own = digests ? digestsOf(image, repository) : [];
-    if (own.length === 0) own.push(NONE);
-    for (const digest of own) all.push({ image, repository, tag, digest });
-  }
-  for (const text of image.RepoDigests) {
-    const at = text.lastIndexOf("@");
-    const repository = text.slice(0, at);
-    if (repositories.includes(repository)) continue;
-    if (!digests) repositories.push(repository);
-    all.push({ image, repository, tag: NONE, digest: text.slice(at + 1) });
-  }
-  if (all.length === before) all.push({ image, repository: NONE, tag: NONE, digest: NONE });
-}
-
-function digestsOf(image: ImageSummary, repository: string): string[] {
-  const digests: string[] = [];
-  for (const text of image.RepoDigests) {
-    if (text.startsWith(`${repository}@`)) digests.push(text.slice(repository.length + 1));
-  }
-  return digests;
 }
 
 /** What templates see of an image by one of its names. @param full with all digits of its id */
@@ -189,11 +195,11 @@ export function imageFields(full: boolean): Fields<NamedImage> {
   ]);
 }
 
-function createdAt({ Created }: ImageSummary): string {
+function createdAt({ Created }: Pick<ImageSummary, "Created">): string {
   return Created === 0 ? "N/A" : goTime(new Date(Created * 1000).toISOString());
 }
 
 /** Of what nobody has looked at, nothing is known. */
-function sizeText({ SharedSize }: ImageSummary, size: number): string {
+function sizeText({ SharedSize }: Pick<ImageSummary, "SharedSize">, size: number): string {
   return SharedSize < 0 ? "N/A" : humanSize(size, 4);
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { commandLine } from "../../../tests/support/command_line.ts";
 import {
@@ -242,4 +242,33 @@ test("a label cannot speak to the user's terminal, but comes out of a pipe as it
   expect((await commandLine(home, argv, { isTty: () => true, out: (text) => printed += text })).err)
     .toBe("");
   expect(printed).toBe("a=\\x1b[2J\n");
+});
+
+test("a long list of images is the same when it is not made anew, and follows every change", async () => {
+  const images = Array.from({ length: 120 }, (_, i) =>
+    imageOf("a", {
+      id: `sha256:${String(i).padStart(64, "0")}`,
+      names: i % 3 === 0 ? [] : [`docker.io/team/app${i}:1.${i}`, `localhost:5000/app${i}:latest`],
+      digests: i % 2 === 0 ? [] : [`docker.io/library/app${i}@${imageId("b")}`],
+      created: i === 7 ? "" : new Date(1.7e12 + i * 1e9).toISOString(),
+      size: 1234 ** (i % 4),
+    }));
+  storeImages(store, images);
+  // As they are listed where nothing is kept.
+  const columns = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+  const made = await out("images", "--format", `table ${columns}`);
+  expect(made.split("\n").length).toBeGreaterThan(200);
+  expect(await out("images")).toBe(made);
+  expect(existsSync(`${store}/listed-images`)).toBe(false);
+  await Bun.sleep(2100);
+  expect(await out("images")).toBe(made);
+  // That the list is not made anew shows by a word of our own in what was kept.
+  const kept = readFileSync(`${store}/listed-images`, "utf8");
+  expect(await out("images")).toBe(made);
+  writeFileSync(`${store}/listed-images`, kept.replace('"1.1"', '"kept"'));
+  expect(await out("images")).toMatch(/ kept /);
+  expect(await out("images", "--no-trunc")).not.toMatch(/ kept /);
+  await out("tag", "team/app1:1.1", "other:new");
+  expect(await out("images")).toMatch(/^other +new /m);
+  expect(await out("images")).not.toMatch(/ kept /);
 });

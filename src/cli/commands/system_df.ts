@@ -4,7 +4,8 @@ import type { Command } from "../command.ts";
 import { printFormatted } from "../format/print_formatted.ts";
 import { formatRows, fullRow, type ListLayout, type Row } from "../format/rows.ts";
 import { compileTemplate } from "../format/template.ts";
-import { imageFields, NONE } from "./images.ts";
+import { imageFields } from "./images.ts";
+import { NONE } from "./named_images.ts";
 import { FORMAT } from "./list_flags.ts";
 import { containerFields } from "./ps.ts";
 
