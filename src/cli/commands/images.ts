@@ -4,19 +4,13 @@ import type { EngineContext } from "../../engine/context.ts";
 import { type Filters, parseFilters } from "../../engine/filters.ts";
 import { IMAGE_FILTERS, listedImages } from "../../engine/images.ts";
 import { ago, goTime, humanSize } from "../../engine/units.ts";
-import {
-  type ImageColumns,
-  indexMark,
-  keepColumns,
-  readColumns,
-} from "../../storage/image_columns.ts";
 import type { Command } from "../command.ts";
 import { type Fields, formatList, type ListLayout } from "../format/rows.ts";
 import { printFormatted } from "../format/print_formatted.ts";
-import { alignColumns } from "../format/table.ts";
 import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
 import { LIST_FLAGS, outputOptions, shownId } from "./list_flags.ts";
+import { plainTable } from "./images_table.ts";
 import { type NamedImage, namedImages } from "./named_images.ts";
 
 const HEADERS = {
@@ -64,7 +58,7 @@ export const command: Command = {
     if (flags.on("tree")) return await printTree(line, io, context, filters);
     const digests = flags.on("digests");
     const output = outputOptions(line);
-    const plain = isPlain(line) ? plainTable(context) : undefined;
+    const plain = isPlain(line) ? plainTable(context, HEADERS) : undefined;
     if (plain !== undefined) {
       printFormatted(io, plain);
       return 0;
@@ -88,42 +82,6 @@ function isPlain(line: ParsedLine): boolean {
   const { format = "", quiet } = outputOptions(line);
   return args.length === 0 && !flags.has("filter") && !flags.on("digests") &&
     !flags.on("no-trunc") && !quiet && (format === "" || format === "table");
-}
-
-/** Undefined when there is something in it that only the general way can show. */
-function plainTable(context: EngineContext): string | undefined {
-  const { dataRoot } = context;
-  const mark = indexMark(dataRoot);
-  const kept = mark && readColumns(dataRoot, mark);
-  if (kept !== undefined) return tableOf(kept);
-  const columns = columnsOf(namedImages(listedImages(context, new Map()), false));
-  if (mark !== undefined) keepColumns(dataRoot, mark, columns);
-  return tableOf(columns);
-}
-
-function columnsOf(images: readonly NamedImage[]): ImageColumns {
-  const columns: ImageColumns = { repositories: [], tags: [], ids: [], created: [], sizes: [] };
-  for (const { image, repository, tag } of images) {
-    columns.repositories.push(repository);
-    columns.tags.push(tag);
-    columns.ids.push(shownId(image.Id, false));
-    columns.created.push(image.Created);
-    columns.sizes.push(humanSize(image.Size));
-  }
-  return columns;
-}
-
-function tableOf({ repositories, tags, ids, created, sizes }: ImageColumns): string | undefined {
-  const now = Date.now();
-  const since: string[] = [];
-  for (const seconds of created) since.push(ago(seconds, now));
-  return alignColumns([
-    [HEADERS.Repository].concat(repositories),
-    [HEADERS.Tag].concat(tags),
-    [HEADERS.ID].concat(ids),
-    [HEADERS.CreatedSince].concat(since),
-    [HEADERS.Size].concat(sizes),
-  ]);
 }
 
 /** Docker's words for what the tree has no place for. */

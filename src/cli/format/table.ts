@@ -35,7 +35,7 @@ export function alignTable(lines: readonly string[], least: number = LEAST): str
  */
 export function alignColumns(columns: readonly string[][]): string | undefined {
   if (columns.some((cells) => /[\t\ud800-\udbff]/.test(cells.join("")))) return undefined;
-  const widths = columns.map(widthOf);
+  const widths = columns.map(columnWidth);
   const last = columns.length - 1;
   const blanks: string[] = [];
   const parts: string[] = [];
@@ -50,7 +50,8 @@ export function alignColumns(columns: readonly string[][]): string | undefined {
   return parts.join("");
 }
 
-function widthOf(cells: readonly string[]): number {
+/** Of a column with these cells, the gap behind it included. */
+export function columnWidth(cells: readonly string[]): number {
   let width = LEAST - GAP;
   for (const cell of cells) if (cell.length > width) width = cell.length;
   return width + GAP;

@@ -2,19 +2,13 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { imageOf } from "../../tests/support/container_records.ts";
-import {
-  type ImageColumns,
-  type IndexMark,
-  indexMark,
-  keepColumns,
-  readColumns,
-} from "./image_columns.ts";
+import { type ImageLines, type IndexMark, indexMark, keepLines, readLines } from "./image_lines.ts";
 import { updateImages } from "./image_index.ts";
 import { openStore } from "./layout.ts";
 
 let store = "";
 beforeEach(() => {
-  store = mkdtempSync(`${tmpdir()}/columns-`);
+  store = mkdtempSync(`${tmpdir()}/lines-`);
   openStore(store);
   updateImages(store, () => [imageOf("a")]);
 });
@@ -23,15 +17,12 @@ afterEach(() => rmSync(store, { recursive: true }));
 const LONG = 100;
 const OLD = 0;
 
-function columns(count = LONG): ImageColumns {
-  const texts = (text: string) => Array.from({ length: count }, (_, i) => text + i);
-  const created = Array.from({ length: count }, (_, i) => i);
+function lines(count = LONG): ImageLines {
+  const texts = (text: string) => Array.from({ length: count + 1 }, (_, i) => text + i);
   return {
-    repositories: texts("r"),
-    tags: texts("t"),
-    ids: texts("i"),
-    created,
-    sizes: texts("s"),
+    left: texts("l"),
+    created: Array.from({ length: count }, (_, i) => i),
+    right: texts("r"),
   };
 }
 
@@ -44,26 +35,26 @@ function mark(): IndexMark {
 const kept = () => existsSync(`${store}/listed-images`);
 
 test("what was kept is there until the index changes", () => {
-  keepColumns(store, { ...mark(), changed: OLD }, columns());
-  expect(readColumns(store, mark())).toEqual(columns());
+  keepLines(store, { ...mark(), changed: OLD }, lines());
+  expect(readLines(store, mark())).toEqual(lines());
   updateImages(store, (images) => images);
-  expect(readColumns(store, mark())).toBeUndefined();
+  expect(readLines(store, mark())).toBeUndefined();
 });
 
 test("an index whose content was changed in its place is another one, whatever times it claims", () => {
-  keepColumns(store, { ...mark(), changed: OLD }, columns());
+  keepLines(store, { ...mark(), changed: OLD }, lines());
   const text = readFileSync(`${store}/images.json`, "utf8");
   writeFileSync(`${store}/images.json`, text.replace("a", "b"));
   utimesSync(`${store}/images.json`, 1, 1);
-  expect(readColumns(store, mark())).toBeUndefined();
+  expect(readLines(store, mark())).toBeUndefined();
 });
 
 test("a short list is not worth a file, and an index of this moment may still be replaced unnoticed", () => {
-  keepColumns(store, { ...mark(), changed: OLD }, columns(LONG - 1));
+  keepLines(store, { ...mark(), changed: OLD }, lines(LONG - 1));
   expect(kept()).toBe(false);
-  keepColumns(store, { ...mark(), changed: Date.now() }, columns());
+  keepLines(store, { ...mark(), changed: Date.now() }, lines());
   expect(kept()).toBe(false);
-  keepColumns(store, { ...mark(), changed: OLD }, columns());
+  keepLines(store, { ...mark(), changed: OLD }, lines());
   expect(kept()).toBe(true);
 });
 
@@ -74,11 +65,11 @@ test("what is no such file, or another version's, says nothing", () => {
       "{}",
       "null",
       "\0garbage",
-      `{"format":0,"mark":"${mark().text}","columns":{}}`,
+      `{"format":0,"mark":"${mark().text}","lines":{}}`,
     ]
   ) {
     writeFileSync(`${store}/listed-images`, text);
-    expect(readColumns(store, mark())).toBeUndefined();
+    expect(readLines(store, mark())).toBeUndefined();
   }
   expect(indexMark(`${store}/none`)).toBeUndefined();
 });

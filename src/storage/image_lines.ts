@@ -6,29 +6,27 @@
 import { fileStatus, readTextIfAny, rename, writeText } from "../ffi/quick_files.ts";
 import { storePaths } from "./layout.ts";
 
-/** To be counted up with every change of what the columns say. */
-const FORMAT = 1;
+/** To be counted up with every change of what the lines look like. */
+const FORMAT = 2;
 /** Milliseconds after which two contents of a file cannot have the same time, however coarse the kernel's clock. */
 const SETTLED = 2000;
 /** A shorter list is made anew in less time. */
 const WORTH_KEEPING = 100;
 
-/** Of the images by their names, newest first: the same number in each. */
-export interface ImageColumns {
-  repositories: string[];
-  tags: string[];
-  /** Shortened. */
-  ids: string[];
-  /** Seconds since 1970; 0 where no time is known. */
+/** The lines of a table, newest image first: all but a column that changes as time goes by. */
+export interface ImageLines {
+  /** What stands before it, the titles first; padded. */
+  left: string[];
+  /** Seconds since 1970 of each line but the titles; 0 where no time is known. */
   created: number[];
-  /** For people. */
-  sizes: string[];
+  /** What stands behind it. */
+  right: string[];
 }
 
 interface Kept {
   format: number;
   mark: string;
-  columns: ImageColumns;
+  lines: ImageLines;
 }
 
 /** Which index there is; undefined without one. To be asked for before the index is read. */
@@ -46,13 +44,13 @@ export function indexMark(dataRoot: string): IndexMark | undefined {
 }
 
 /** What was kept for this index; undefined when that is nothing, or cannot be read. */
-export function readColumns(dataRoot: string, { text }: IndexMark): ImageColumns | undefined {
+export function readLines(dataRoot: string, { text }: IndexMark): ImageLines | undefined {
   const kept = readTextIfAny(`${dataRoot}/listed-images`);
   if (kept === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(kept);
     return isKept(value) && value.format === FORMAT && value.mark === text
-      ? value.columns
+      ? value.lines
       : undefined;
   } catch {
     return undefined;
@@ -62,17 +60,17 @@ export function readColumns(dataRoot: string, { text }: IndexMark): ImageColumns
 /** We alone write this file, and whole: what says its format has its shape. */
 function isKept(value: unknown): value is Kept {
   return typeof value === "object" && value !== null && "format" in value && "mark" in value &&
-    "columns" in value;
+    "lines" in value;
 }
 
 /** Keeps a long list for the next command. Not being able to is no error. */
-export function keepColumns(
+export function keepLines(
   dataRoot: string,
   { text, changed }: IndexMark,
-  columns: ImageColumns,
+  lines: ImageLines,
 ): void {
-  if (columns.ids.length < WORTH_KEEPING || Date.now() - changed < SETTLED) return;
-  const kept: Kept = { format: FORMAT, mark: text, columns };
+  if (lines.created.length < WORTH_KEEPING || Date.now() - changed < SETTLED) return;
+  const kept: Kept = { format: FORMAT, mark: text, lines };
   const temporary = `${dataRoot}/tmp/listed-images.${process.pid}`;
   try {
     writeText(temporary, JSON.stringify(kept), 0o600);
