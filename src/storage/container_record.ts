@@ -122,6 +122,12 @@ export function isAtRest({ state: { status }, options }: Restable): boolean {
   return status === "created" || (status === "exited" && !options.remove);
 }
 
+/** {@link isAtRest} for the container in `directory`; false for one without a record that can be read. */
+export function restsNow(directory: string): boolean {
+  const record = readRecord(directory);
+  return record !== undefined && isAtRest(record);
+}
+
 type Restable = Pick<ContainerRecord, "state"> & { options: Pick<RunOptions, "remove"> };
 
 function replaceRecord(path: string, text: string): void {

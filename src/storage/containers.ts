@@ -48,7 +48,7 @@ export function createContainer(dataRoot: string, wanted: { name?: string }): Ne
   const id = newId();
   const directory = `${dataRoot}/containers/${id}`;
   makeContainerDirectory(dataRoot, directory);
-  const lock = makeLock(directory);
+  const lock = lockNew(directory);
   // Taken for one that was left behind, in the moment before it was locked.
   if (lock === undefined) {
     settleDown(directory);
@@ -60,6 +60,17 @@ export function createContainer(dataRoot: string, wanted: { name?: string }): Ne
     removeDirectly(directory);
     settleDown(directory);
     lock.release();
+    throw thrown;
+  }
+}
+
+/** @throws SyscallError where there was room for the directory and none for the lock */
+function lockNew(directory: string): ContainerLock | undefined {
+  try {
+    return makeLock(directory);
+  } catch (thrown) {
+    removeDirectly(directory);
+    settleDown(directory);
     throw thrown;
   }
 }

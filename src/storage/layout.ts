@@ -82,8 +82,9 @@ function refuseForeign(dataRoot: string): void {
 function makeStore(dataRoot: string, paths: StorePaths): void {
   ensureDirectory(dataRoot, 0o700);
   const { blobs, partial, layers, unsettled, containers, names, tmp } = paths;
-  // Before there can be containers that are not in it.
-  for (const path of [unsettled, blobs, partial, layers, containers, names, tmp]) {
+  // Before there can be containers that are not in it, and not after: a store that was made before must not get it.
+  const first = exists(containers) ? [] : [unsettled];
+  for (const path of [...first, blobs, partial, layers, containers, names, tmp]) {
     ensureDirectory(path, 0o700);
   }
 }

@@ -1,7 +1,7 @@
 /** The containers of a store as lists show them: a record that was read by a list before is not read again. */
 import { FileMarks, MARK } from "../ffi/file_marks.ts";
 import { exists } from "../ffi/quick_files.ts";
-import { isAtRest, readRecord } from "./container_record.ts";
+import { isAtRest, restsNow } from "./container_record.ts";
 import { addToScan, type ContainerScan, newestFirst, readContainer } from "./containers.ts";
 import { keepKnown, type Known, type MarkedRecord, readKnown } from "./known_records.ts";
 import { type ListedContainer, type ListedRecord, listedRecord } from "./listed_record.ts";
@@ -60,22 +60,30 @@ export function scanForList(
   } finally {
     marks.close();
   }
+  settleResting(folder, unsettled ?? [], scan);
   return newestFirst(scan);
 }
 
 /** Looks at those alone that can be other than at rest. */
 function scanUnsettled(folder: string, ids: readonly string[]): ContainerScan<ListedContainer> {
   const scan: ContainerScan<ListedContainer> = { containers: [], unrecorded: [], damaged: [] };
+  for (const id of ids) take(scan, `${folder}/${id}`);
+  settleResting(folder, ids, scan);
+  return newestFirst(scan);
+}
+
+/** Forgets those that are at rest, or gone: else there would be too many links for ever, once many were killed. */
+function settleResting(
+  folder: string,
+  ids: readonly string[],
+  { containers, unrecorded, damaged }: ContainerScan<ListedContainer>,
+): void {
+  const active = containers.filter(isActive).map(({ directory }) => directory);
+  const stay = new Set([...active, ...[...unrecorded, ...damaged].filter(exists)]);
   for (const id of ids) {
     const directory = `${folder}/${id}`;
-    const container = take(scan, directory);
-    if (container === undefined ? exists(directory) : isActive(container)) continue;
-    settleAbandoned(directory, () => {
-      const now = readRecord(directory);
-      return now !== undefined && isAtRest(now);
-    });
+    if (!stay.has(directory)) settleAbandoned(directory, () => restsNow(directory));
   }
-  return newestFirst(scan);
 }
 
 function isActive({ record, owned }: ListedContainer): boolean {

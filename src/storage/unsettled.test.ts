@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setSystemTime, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -17,14 +17,19 @@ import {
 } from "../../tests/support/container_records.ts";
 import { changeRecord } from "./container_record.ts";
 import { createContainer, deleteContainer, isAbandoned } from "./containers.ts";
+import { openStore } from "./layout.ts";
 import { scanForList } from "./list_containers.ts";
 
 let store = "";
 beforeEach(() => {
   store = mkdtempSync(`${tmpdir()}/unsettled-`);
 });
-afterEach(() => rmSync(store, { recursive: true }));
+afterEach(() => {
+  setSystemTime();
+  rmSync(store, { recursive: true });
+});
 
+const MINUTE = 60_000;
 const links = () => readdirSync(`${store}/unsettled`).toSorted();
 const seen = () => scanForList(store, { resting: false });
 const names = () => seen().containers.map(({ record }) => record.name);
@@ -101,6 +106,43 @@ test("a store without the folder is looked through as a whole, and goes on witho
   const live = storeContainer(store, "live", liveRun());
   expect(names().toSorted()).toEqual(["first", "live"]);
   expect(existsSync(`${store}/unsettled`)).toBe(false);
+  live.lock.release();
+});
+
+test("many links to containers that are at rest or gone do not stay", () => {
+  const live = storeContainer(store, "live", liveRun());
+  for (let i = 0; i < 20; i++) {
+    const { id, lock } = storeContainer(store, `resting${i}`, exitedState(0));
+    lock.release();
+    symlinkSync("-", `${store}/unsettled/${id}`);
+    symlinkSync("-", `${store}/unsettled/${i}`);
+  }
+  setSystemTime(Date.now() + 2 * MINUTE);
+  expect(names()).toContain("live");
+  expect(links()).toEqual([live.id]);
+  live.lock.release();
+});
+
+test("a link without a container goes after a minute, also where the clock was wrong", () => {
+  mkdirSync(`${store}/unsettled`);
+  const alone = `${store}/unsettled/${"a".repeat(64)}`;
+  for (const minutes of [2, -2]) {
+    setSystemTime();
+    symlinkSync("-", alone);
+    seen();
+    expect(links()).toHaveLength(1);
+    setSystemTime(Date.now() + minutes * MINUTE);
+    seen();
+    expect(links()).toEqual([]);
+  }
+});
+
+test("a store of before that is made whole again does not get the folder", () => {
+  const live = storeContainer(store, "live", liveRun());
+  rmSync(`${store}/unsettled`, { recursive: true });
+  rmSync(`${store}/tmp`, { recursive: true });
+  openStore(store);
+  expect(names()).toEqual(["live"]);
   live.lock.release();
 });
 

@@ -60,16 +60,39 @@ export function unsettledIds(dataRoot: string): string[] | undefined {
   }
 }
 
+/** Whether a container has a link; true in a store that has none at all. */
+export function isUnsettled(directory: string): boolean {
+  const link = linkOf(directory);
+  if (link === undefined || linkStatus(link) !== undefined) return true;
+  return !exists(link.slice(0, link.lastIndexOf("/")));
+}
+
 /** Forgets a link that its owner could not take away. @param isAtRest asked while nobody can start the container */
 export function settleAbandoned(directory: string, isAtRest: () => boolean): void {
+  ifAbandoned(directory, isAtRest, () => settleDown(directory));
+}
+
+/** Whether {@link settleAbandoned} would do so. */
+export function isLinkAbandoned(directory: string, isAtRest: () => boolean): boolean {
+  let found = false;
+  ifAbandoned(directory, isAtRest, () => found = true);
+  return found;
+}
+
+function ifAbandoned(directory: string, isAtRest: () => boolean, action: () => void): void {
   if (!exists(directory)) {
-    const link = linkOf(directory);
-    const made = Number((link === undefined ? undefined : linkStatus(link)?.changed) ?? Infinity);
-    if (Date.now() - made * 1000 > MADE) settleDown(directory);
+    if (!isBeingMade(directory)) action();
     return;
   }
   const lock = tryLock(directory, "exclusive");
   if (lock === undefined) return;
-  if (isAtRest()) settleDown(directory);
+  if (isAtRest()) action();
   lock.release();
+}
+
+/** A link without a container. One from the future is of a clock that was wrong, and would stay until then. */
+function isBeingMade(directory: string): boolean {
+  const link = linkOf(directory);
+  const made = Number((link === undefined ? undefined : linkStatus(link)?.changed) ?? Infinity);
+  return Math.abs(Date.now() - made * 1000) <= MADE;
 }

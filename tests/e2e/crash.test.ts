@@ -2,10 +2,11 @@
  * Commands that are killed at any moment, or run into a full disk, or into each other: the next command
  * finds a store it can work with, and what they left is taken away.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setSystemTime, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { listImages } from "../../src/storage/image_index.ts";
+import { scanForList } from "../../src/storage/list_containers.ts";
 import { collectTrash } from "../../src/storage/temporary.ts";
 import {
   type BusyboxContainers,
@@ -81,6 +82,11 @@ async function expectNothingLeft(): Promise<void> {
   const ids = (await tsboxOk(["ps", "-aq"], { home: box.home })).split("\n").filter(Boolean);
   if (ids.length > 0) await tsboxOk(["rm", "-f", ...ids], { home: box.home });
   expect(readdirSync(containers)).toEqual([]);
+  // Links of what was killed before it was a container.
+  setSystemTime(Date.now() + 2 * MINUTE);
+  scanForList(box.home.dataRoot, { resting: false });
+  setSystemTime();
+  expect(readdirSync(join(box.home.dataRoot, "unsettled"))).toEqual([]);
   const left = readdirSync(join(box.home.dataRoot, "tmp")).filter((name) =>
     !name.endsWith(".lock")
   );

@@ -16,6 +16,7 @@ import {
   namesInTmp,
 } from "../support/busybox_containers.ts";
 import { tsbox, tsboxOk } from "../support/cli.ts";
+import { exitedState, storeContainer } from "../support/container_records.ts";
 
 let box: BusyboxContainers;
 let store: string;
@@ -162,6 +163,31 @@ test("a container keeps its name, or gets it back", async () => {
   });
   await mends(() => rmSync(`${store}/names/kept`), /its name "kept" leads nowhere/);
   expect(await tsboxOk(["rm", "kept"], { home: box.home })).toBe("kept\n");
+});
+
+test("a container that runs and ps does not see is seen again, and runs on", async () => {
+  const words = box.words(["--name", "unseen"], ["sleep", "60"]).slice(2);
+  const id = (await tsboxOk(["run", "-d", ...words], { home: box.home })).trim();
+  const running = () => tsboxOk(["ps", "-q", "--no-trunc"], { home: box.home });
+  expect(await running()).toBe(`${id}\n`);
+  await mends(() => {
+    rmSync(`${store}/unsettled/${id}`);
+    symlinkSync("-", `${store}/unsettled/${"a".repeat(64)}`);
+  }, /^container [0-9a-f]{12}: it is running, and "ps" does not know \(repair: lets "ps" know\)$/m);
+  expect(await running()).toBe(`${id}\n`);
+  expect(await tsboxOk(["rm", "-f", "unseen"], { home: box.home })).toBe("unseen\n");
+  expect(readdirSync(`${store}/unsettled`)).toEqual(["a".repeat(64)]);
+  rmSync(`${store}/unsettled/${"a".repeat(64)}`);
+});
+
+test("a link to a container that is at rest goes, unless somebody has it", async () => {
+  const { id, lock } = storeContainer(store, "resting", exitedState(0));
+  const link = `${store}/unsettled/${id}`;
+  symlinkSync("-", link);
+  expect(await check()).toMatchObject({ status: 0 });
+  lock.release();
+  await mends(() => {}, new RegExp(`^unsettled/${id}: left behind by a command that was killed`));
+  expect(await tsboxOk(["rm", "resting"], { home: box.home })).toBe("resting\n");
 });
 
 test("a container whose record is damaged keeps its files until the user removes it", async () => {

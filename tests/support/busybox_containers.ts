@@ -21,7 +21,7 @@ export interface BusyboxContainers {
   sh(flags: readonly string[], script: string, options?: Partial<CliOptions>): Promise<string>;
   /** The words of `tsbox` for the same, for tests that start it themselves. */
   words(flags: readonly string[], command?: readonly string[]): string[];
-  /** Names of all that a container leaves in the store: directories, names, things half deleted. */
+  /** Names of all that a container leaves in the store: directories, names, links, things half deleted. */
   leftovers(): string[];
   stop(): Promise<void>;
 }
@@ -51,7 +51,9 @@ export async function busyboxContainers(image: ImageOptions = {}): Promise<Busyb
     },
     leftovers: () => [
       ...namesInTmp(home.dataRoot),
-      ...["containers", "names"].flatMap((folder) => namesIn(`${home.dataRoot}/${folder}`)),
+      ...["containers", "names", "unsettled"].flatMap((folder) =>
+        namesIn(`${home.dataRoot}/${folder}`)
+      ),
     ],
     stop: async () => {
       // What a test that failed has left would run for ever, and slow down all that come after.

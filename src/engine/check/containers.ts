@@ -1,6 +1,7 @@
 /** Containers and their names. */
 import { readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { tryLock } from "../../storage/container_lock.ts";
+import { changeRecord, isAtRest, readRecord, restsNow } from "../../storage/container_record.ts";
 import {
   isAbandoned,
   isAbandonedDirectory,
@@ -8,6 +9,12 @@ import {
   type StoredContainer,
 } from "../../storage/containers.ts";
 import { storePaths } from "../../storage/layout.ts";
+import {
+  isLinkAbandoned,
+  isUnsettled,
+  settleAbandoned,
+  unsettledIds,
+} from "../../storage/unsettled.ts";
 import { type Problem, short } from "./problem.ts";
 
 /** @param sweep deletes what run processes left that were killed */
@@ -25,7 +32,9 @@ export function checkContainers(dataRoot: string, sweep: () => Promise<void>): P
     ...left,
     ...damaged.map(unreadable),
     ...kept.flatMap((container) => withoutName(dataRoot, container)),
+    ...containers.filter((container) => !isAbandoned(container)).flatMap(unseen),
     ...danglingNames(dataRoot),
+    ...danglingLinks(dataRoot),
   ];
 }
 
@@ -57,6 +66,32 @@ function withoutName(dataRoot: string, { record, directory }: StoredContainer): 
       what: `container ${short(id)}: its name "${name}" is another one's`,
       remedy: `use its id, or delete it with: tsbox rm ${short(id)}`,
     }];
+}
+
+/** One that may run and has no link: `ps` does not look at it. */
+function unseen({ record: { id, state, options }, directory }: StoredContainer): Problem[] {
+  if (isAtRest({ state, options }) || isUnsettled(directory)) return [];
+  // In the same state before and after we looked, it must have had its link all the time.
+  const now = readRecord(directory)?.state;
+  if (JSON.stringify(now) !== JSON.stringify(state)) return [];
+  return [{
+    what: `container ${short(id)}: it is ${state.status}, and "ps" does not know`,
+    remedy: `lets "ps" know`,
+    // Who writes a record says this, too.
+    mend: () => void changeRecord(directory, (record) => record),
+  }];
+}
+
+/** Of containers that are at rest, or gone. */
+function danglingLinks(dataRoot: string): Problem[] {
+  const { containers } = storePaths(dataRoot);
+  const links = (unsettledIds(dataRoot) ?? []).map((id) => ({ id, path: `${containers}/${id}` }));
+  return links.filter(({ path }) => isLinkAbandoned(path, () => restsNow(path)))
+    .map(({ id, path }) => ({
+      what: `unsettled/${id}: left behind by a command that was killed`,
+      remedy: "deletes it",
+      mend: () => settleAbandoned(path, () => restsNow(path)),
+    }));
 }
 
 function danglingNames(dataRoot: string): Problem[] {
