@@ -75,6 +75,11 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(`tsbox version ${build.version}, build ${build.commit}`);
     return 0;
   }
+  if (argv[0] === "exec") {
+    const { quickExec } = await import("./cli/quick_exec.ts");
+    const status = await quickExec(argv.slice(1), process.env);
+    if (status !== undefined) return status;
+  }
   const { cliMain, streams } = await import("./cli/main.ts");
   return await cliMain(cliIo(argv, streams));
 }

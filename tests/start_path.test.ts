@@ -44,9 +44,23 @@ test("a run does not load what only pulls, other commands and other architecture
 });
 
 test("an exec loads nothing else either", async () => {
-  const loaded = await loadedWith("src/main.ts", "src/cli/main.ts", "src/cli/commands/exec.ts");
+  const here = ["src/engine/exec.ts", "src/engine/exec/session.ts"];
+  const loaded = await loadedWith(
+    "src/main.ts",
+    "src/cli/main.ts",
+    "src/cli/commands/exec.ts",
+    ...here,
+  );
   expect(loaded).toContain("src/rootless/exec.ts");
   expect([...loaded].filter((path) => !path.startsWith("src/"))).toEqual([]);
+});
+
+test("an exec that a monitor does loads neither the reading of command lines nor what starts processes", async () => {
+  const loaded = [...await loadedWith("src/main.ts", "src/cli/quick_exec.ts")];
+  expect(loaded).toContain("src/engine/exec_by_monitor.ts");
+  expect(loaded.filter((path) => !path.startsWith("src/"))).toEqual([]);
+  expect(loaded.filter((path) => /^src\/(rootless|oci)\/|cli\/(main|parse|commands)/.test(path)))
+    .toEqual([]);
 });
 
 test("--version loads one small module", async () => {
@@ -86,7 +100,9 @@ function loadedPieces(pieces: ReadonlyMap<string, string>, code: string): Set<st
 test("in the executable a command is few pieces: what all load first, and one or two of its own", async () => {
   const pieces = await executablePieces();
   const first = loadedPieces(pieces, "async function cliMain");
-  expect(first.size).toBe(1);
+  // What an exec by a monitor loads alone, and the rest.
+  expect(first.size).toBe(2);
+  expect(loadedPieces(pieces, "function execByMonitor(").size).toBe(1);
   const loaded = (code: string) => loadedPieces(pieces, code).difference(first).size;
   expect(loaded("class TsboxError")).toBe(0);
   expect(loaded("function findSettings(")).toBe(0);
@@ -94,7 +110,7 @@ test("in the executable a command is few pieces: what all load first, and one or
   expect(loaded("class Launch ")).toBe(1);
   expect(loaded("function makeRunOptions(")).toBe(1);
   expect(loaded("function startExec(")).toBe(2);
-  expect(loaded("function makeExecOptions(")).toBe(2);
+  expect(loaded("function makeExecOptions(")).toBe(1);
   expect(loaded("function containerSummaries(")).toBe(1);
   expect(loaded("function imageSummaries(")).toBe(1);
   expect(loaded("function formatRows(")).toBe(1);

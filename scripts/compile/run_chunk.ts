@@ -3,17 +3,20 @@
  *
  * The bundler puts modules together that the same import()s lead to. `run` shares one part of its modules
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
- * load. So there are five large ones, and whatever is loaded by import() and shares something with one of them
+ * load. So there are six, and whatever is loaded by import() and shares something with one of them
  * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
- * loads, together with what `run` and `exec` share with the lists `ps` and `images` and with the settings; the rest
- * of `run`; what `exec` needs besides; the lists; the settings. No module of ours does anything when it is loaded.
+ * loads, together with what two of these share: `run`, `exec`, the lists `ps` and `images`, the settings; the rest of
+ * each; and what an `exec` needs besides that no monitor does. No module of ours does anything when it is loaded.
  */
 import { dirname, join, relative } from "node:path";
 import type { BunPlugin } from "bun";
 
+const QUICK = "src/cli/quick_exec.ts";
 const CLI = "src/cli/main.ts";
 const RUN = "src/cli/commands/run.ts";
 const EXEC = "src/cli/commands/exec.ts";
+/** What `exec` needs where no monitor does it, and the monitor that does. */
+const EXEC_HERE = ["src/engine/exec.ts", "src/engine/exec/session.ts"];
 const SETTINGS = "src/cli/global.ts";
 const LISTS = ["src/cli/commands/ps.ts", "src/cli/commands/images.ts"];
 
@@ -38,13 +41,16 @@ export async function runChunk(root: string): Promise<BunPlugin> {
 }
 
 /** The modules of each piece; one that is loaded needs those before it. */
-export function pieces(graph: Graph): ReadonlySet<string>[] {
+export function pieces(graph: Graph): Set<string>[] {
   const [run, exec, lists] = [reached(graph, RUN), reached(graph, EXEC), reached(graph, ...LISTS)];
-  const settings = reached(graph, SETTINGS);
-  const shared = run.union(exec).intersection(lists.union(settings));
-  const first = reached(graph, CLI).union(shared).union(lists.intersection(settings));
-  const besides = exec.difference(run);
-  return [first, ...[run, besides, lists, settings].map((piece) => piece.difference(first))];
+  const [here, settings] = [reached(graph, ...EXEC_HERE), reached(graph, SETTINGS)];
+  const shared = run.union(exec).union(here).intersection(lists.union(settings));
+  const quick = reached(graph, QUICK);
+  const first = quick.union(reached(graph, CLI)).union(shared).union(lists.intersection(settings))
+    .union(exec.intersection(run.union(here)));
+  const besides = here.difference(run).difference(exec);
+  const others = [run, exec, besides, lists, settings].map((piece) => piece.difference(first));
+  return [quick, first.difference(quick), ...others];
 }
 
 /** What each module is made to import beside its own imports. */
@@ -55,7 +61,9 @@ function additions(graph: Graph): Map<string, Set<string>> {
     const own = reached(graph, entry);
     const met = all.filter((piece) => !piece.isDisjointFrom(own));
     const more = new Set(met.flatMap((piece) => [...piece]));
-    if (more.size > 0) added.set(entry, more.union(all[0] ?? more));
+    if (more.size === 0) continue;
+    const [quick = more, first = more] = all;
+    added.set(entry, entry === QUICK ? more : more.union(quick).union(first));
   }
   return added;
 }

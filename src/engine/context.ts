@@ -48,8 +48,7 @@ export function makeContext(source: ContextSource): EngineContext {
       hint: "set HOME",
     });
   }
-  const dataRoot = source.dataRoot ?? settings["data-root"] ??
-    `${absolute(env["XDG_DATA_HOME"]) ?? `${home}/.local/share`}/tsbox`;
+  const dataRoot = source.dataRoot ?? settings["data-root"] ?? defaultDataRoot(env, home);
   const runtime = absolute(env["XDG_RUNTIME_DIR"]);
   return {
     dataRoot,
@@ -65,6 +64,11 @@ export function makeContext(source: ContextSource): EngineContext {
     env,
     build,
   };
+}
+
+/** The store where none was set. @param home absolute */
+export function defaultDataRoot(env: ContextSource["env"], home: string): string {
+  return `${absolute(env["XDG_DATA_HOME"]) ?? `${home}/.local/share`}/tsbox`;
 }
 
 /** The XDG base directory specification says that relative paths are ignored. */

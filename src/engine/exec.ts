@@ -15,37 +15,43 @@ import type { EngineContext } from "./context.ts";
 import { execLog } from "./events/exec_log.ts";
 import { containerGroup } from "./exec/control_group.ts";
 import { openRunning, type RunningContainer } from "./exec/container.ts";
-import type { ExecHost } from "./exec/host.ts";
-import { type ExecSession, execSession } from "./exec/session.ts";
+import type { ExecSession } from "./exec/session.ts";
 import { kernelRelease } from "./kernel_release.ts";
 import { customProfile } from "./run/seccomp.ts";
-
-export type { ExecHost } from "./exec/host.ts";
 
 /**
  * Runs a command in a running container and returns its exit status; 0 at once with `--detach`.
  * The process belongs to the container: it ends with that, and not with us.
+ * @param session made when the container is known to run
  * @throws TsboxError "not-found", "invalid-state", "command-not-found", "cannot-execute", or why it could not start
  */
 export async function exec(
   options: ExecOptions,
   context: EngineContext,
-  host: ExecHost,
+  session: () => ExecSession,
 ): Promise<number> {
   const container = openRunning(context.dataRoot, options.container);
   try {
     refusePaused(container.record);
     const cgroup = await containerGroup(container.record, context);
-    const session = execSession(options, host);
-    const log = execLog(options, container);
-    const process = await startInside(options, container, session, cgroup);
-    log.started();
-    const status = await session.run(process);
-    if (!options.detach) log.ended(status);
-    return status;
+    return await run(options, container, session(), cgroup);
   } finally {
     closeContainerProcess(container.process);
   }
+}
+
+async function run(
+  options: ExecOptions,
+  container: RunningContainer,
+  session: ExecSession,
+  cgroup: number | undefined,
+): Promise<number> {
+  const log = execLog(options, container);
+  const process = await startInside(options, container, session, cgroup);
+  log.started();
+  const status = await session.run(process);
+  if (!options.detach) log.ended(status);
+  return status;
 }
 
 /** What is started in a frozen group would wait with the others, and whoever started it too. */

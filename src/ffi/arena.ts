@@ -64,6 +64,11 @@ export class Arena {
     if (this.#live) raw("madvise", this.base, CAPACITY, MADV_DONTNEED);
   }
 
+  /** Gives a live arena back, with its addresses: neither it nor its program may be used any more. */
+  release(): void {
+    if (this.#live) raw("munmap", this.base, CAPACITY);
+  }
+
   /** The bytes used so far. */
   contents(): Uint8Array {
     return this.#bytes.subarray(0, this.#used);

@@ -100,6 +100,7 @@ export const PR = {
   SET_NO_NEW_PRIVS: 38,
   CAP_AMBIENT: 47,
   CAP_AMBIENT_CLEAR_ALL: 4,
+  SET_PTRACER: 0x59616d61,
 } as const;
 
 export const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 0x10 } as const;

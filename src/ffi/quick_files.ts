@@ -161,6 +161,11 @@ export function exists(path: string): boolean {
   return raw("faccessat", AT_FDCWD, one(path), 0) === 0;
 }
 
+/** Whether certainly nothing is at a path. */
+export function isMissing(path: string): boolean {
+  return raw("faccessat", AT_FDCWD, one(path), 0) === -ERRNO.ENOENT;
+}
+
 /** Whether the caller (by its real ids) may read and write what is at a path. */
 export function isReadWritable(path: string): boolean {
   return raw("faccessat", AT_FDCWD, one(path), 6) === 0;

@@ -136,6 +136,8 @@ function startProgram(request: ExecRequest, { file, channel, status }: Descripto
   program.op("execute the way into the container", "execveat", args);
   const pid = runProgram(program);
   const failure = program.failure();
+  // The child has executed its file, or is no more; whoever lives long starts many.
+  arena.release();
   if (pid < 0) throw new TsboxError("host", "Cannot start the process: the host allows no more");
   if (failure === undefined) return pid;
   waitBlocking(pid);

@@ -1,6 +1,6 @@
 /** What container a word means. */
 import { TsboxError } from "../errors.ts";
-import { ownerOf } from "./container_name.ts";
+import { exactId, isFileName, isHexadecimal } from "./container_id.ts";
 import { hasUnreadableRecord } from "./container_record.ts";
 import { containerIds, readContainer, type StoredContainer } from "./containers.ts";
 
@@ -39,28 +39,6 @@ function meant<T>(
   if (found !== undefined) return found;
   const begun = idThatBegins(dataRoot, word);
   return begun === undefined ? undefined : look(begun);
-}
-
-/** Anything else would be a path. Without a regular expression, each of which takes its time. */
-function isFileName(word: string): boolean {
-  return word !== "" && !word.startsWith(".") && !word.includes("/") && !word.includes("\0");
-}
-
-function exactId(dataRoot: string, word: string): string | undefined {
-  if (isId(word)) return word;
-  const named = ownerOf(dataRoot, word);
-  // A link that somebody else made could lead anywhere.
-  return named !== undefined && isId(named) ? named : undefined;
-}
-
-const isId = (word: string) => word.length === 64 && isHexadecimal(word);
-
-/** Lower case only. Without a regular expression, as above. */
-function isHexadecimal(word: string): boolean {
-  for (let i = 0; i < word.length; i++) {
-    if (!"0123456789abcdef".includes(word.charAt(i))) return false;
-  }
-  return true;
 }
 
 function idThatBegins(dataRoot: string, word: string): string | undefined {

@@ -3,7 +3,7 @@ import { afterAll } from "bun:test";
 import { readdirSync } from "node:fs";
 import { type ContainerRecord, readRecord } from "../../src/storage/container_record.ts";
 import { type BusyboxContainers, until } from "./busybox_containers.ts";
-import { TSBOX } from "./cli.ts";
+import { TSBOX, tsbox, tsboxOk } from "./cli.ts";
 
 /** A container that runs. */
 export interface RunningContainer {
@@ -54,6 +54,28 @@ export async function startContainer(
         // It has ended by itself.
       }
       return await child.exited;
+    },
+  };
+}
+
+/** The same in the background: `stop` says 137 then, as `wait` does. */
+export async function startDetached(
+  box: BusyboxContainers,
+  flags: readonly string[] = [],
+  command: readonly string[] = ["sleep", "600"],
+): Promise<RunningContainer> {
+  const name = `detached${process.pid}-${++count}`;
+  await tsboxOk(box.words(["-d", "--name", name, ...flags], command), { home: box.home });
+  const record = recordOf(box, name);
+  if (record?.state.status !== "running") throw new Error(`${name} does not run`);
+  const { pid } = record.state;
+  return {
+    name,
+    record,
+    pid,
+    async stop() {
+      await tsbox(["rm", "-f", name], { home: box.home });
+      return 137;
     },
   };
 }

@@ -11,7 +11,12 @@ import { deliver, type Sink } from "../deliver.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { Client, type ClientHandler } from "./client.ts";
 import { type Frame, frame, jsonFrame, jsonOf } from "./frames.ts";
-import { type ClientRequest, monitorSocket } from "./request.ts";
+import {
+  type ClientRequest,
+  type ExecAnswer,
+  type MonitoredExec,
+  monitorSocket,
+} from "./request.ts";
 
 /** What the hub needs of the life that goes on. */
 export interface LiveStreams {
@@ -31,8 +36,13 @@ export interface HubOrders {
   restart(seconds: number | undefined): Promise<void>;
 }
 
+/** Runs a command in the container for a client. @param taken told before anything is done */
+export type ExecService = (request: MonitoredExec, taken: () => void) => Promise<ExecAnswer>;
+
 /** Connections at once; descriptors are needed for other things, too. */
 const MOST_CLIENTS = 500;
+
+const TAKEN: ExecAnswer = "taken";
 
 /** Milliseconds that clients get to read what is left. */
 const LINGER = 5000;
@@ -54,14 +64,17 @@ export class Hub implements ClientHandler {
   #life: LiveStreams | undefined;
   #size: Size | undefined;
   #inputs = new Map<Client, Promise<void>>();
+  readonly #exec: ExecService;
+  readonly #execs = new Set<Promise<void>>();
   #attached: (() => void) | undefined;
   /** Whoever the container belonged to was killed. */
   #abandoned = false;
   #emptied: (() => void) | undefined;
 
   /** Listens in the container's directory. @throws Error when the socket cannot be made */
-  constructor(directory: string, orders: HubOrders) {
+  constructor(directory: string, orders: HubOrders, exec: ExecService) {
     this.#orders = orders;
+    this.#exec = exec;
     this.#directory = openFile(directory, O.PATH | O.DIRECTORY);
     const unix = monitorSocket(this.#directory);
     removeOld(unix);
@@ -128,6 +141,8 @@ export class Hub implements ClientHandler {
   /** Stops listening, and waits until those who were let go have read everything: the owner, and others for a while. */
   async close(): Promise<void> {
     this.#server.stop();
+    // They have ended with the container, and are about to say so.
+    await Promise.race([Promise.all(this.#execs), Bun.sleep(LINGER)]);
     for (const client of this.#clients) client.finish();
     const isEmpty = new Promise<void>((resolve) => this.#emptied = resolve);
     const owned = [...this.#clients].some(({ owner }) => owner);
@@ -187,9 +202,16 @@ export class Hub implements ClientHandler {
         void client.send(jsonFrame("answer", {}));
         return client.finish();
       case "restart":
-        return void this.#orders.restart(request.seconds).then(() => ({ result: null }), answerOf)
-          .then((answer) => client.send(jsonFrame("answer", answer)))
-          .then(() => client.finish());
+        return void answer(client, this.#orders.restart(request.seconds).then(() => null));
+      case "exec": {
+        const taken = () => void client.send(jsonFrame("answer", { result: TAKEN }));
+        const exec = answer(client, this.#exec(request, taken)).then(() => {
+          this.#execs.delete(exec);
+        });
+        return void this.#execs.add(exec);
+      }
+      default:
+        return client.close();
     }
   }
 
@@ -231,6 +253,13 @@ export class Hub implements ClientHandler {
     // They look at the size when they hear of it: both at once would be no change.
     setTimeout(() => this.#setSize(this.#size ?? size), REDRAW);
   }
+}
+
+/** Tells a client what became of its request, and lets it go. */
+async function answer(client: Client, work: Promise<unknown>): Promise<void> {
+  const found = await work.then((result) => ({ result }), answerOf);
+  void client.send(jsonFrame("answer", found));
+  client.finish();
 }
 
 /** Closes a container's input, once. */

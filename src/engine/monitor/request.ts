@@ -1,4 +1,5 @@
 /** What the command line asks of a monitor that it starts, and what it hears from it until the container runs. */
+import type { ExecOptions } from "../../container/exec_options.ts";
 import type { RunOptions } from "../../container/run_options.ts";
 import type { SelfCommand } from "../../rootless/worker.ts";
 import type { EngineContext } from "../context.ts";
@@ -35,6 +36,17 @@ export type MonitorStatus =
   | { kind: "started"; id: string; warnings?: readonly string[] }
   | ({ kind: "failed" } & WorkerAnswer);
 
+/** A command to be executed for somebody who waits for its end. */
+export interface MonitoredExec {
+  options: ExecOptions;
+  /** Who asks: its descriptors become the command's standard ones. */
+  pid: number;
+  descriptors: readonly [number, number, number];
+}
+
+/** What becomes of it: it is being done, how it ended; or nothing was done, and the caller has to do it. */
+export type ExecAnswer = "taken" | { status: number } | "declined";
+
 /** The first frame of a client on the monitor's socket. */
 export type ClientRequest =
   | {
@@ -51,6 +63,8 @@ export type ClientRequest =
   | { op: "wait" }
   /** The user wants the container to be over: it is not started again. Answered at once. */
   | { op: "stopped" }
+  /** Runs a command in the container. Answered at once whether the monitor does it, and then when it has ended. */
+  | ({ op: "exec" } & MonitoredExec)
   /** Stops the container and starts it again. Answered when it runs. `seconds`: before SIGKILL, -1 is never. */
   | { op: "restart"; seconds?: number | undefined };
 

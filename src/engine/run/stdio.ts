@@ -48,6 +48,11 @@ function isNull({ major, minor }: { major: number; minor: number }): boolean {
   return major === 1 && minor === 3;
 }
 
+/** Whether {@link containerStdio} would hand all streams over as they are. */
+export function areHandedOver(interactive: boolean): boolean {
+  return (!interactive || isPlainStream(0)) && isPlainStream(1) && isPlainStream(2);
+}
+
 /** Prepares descriptors; the container reads ours only when `interactive`. */
 export function containerStdio(interactive: boolean): ContainerStdio {
   const toClose: number[] = [];

@@ -4,7 +4,7 @@
  */
 import { messageOf, TsboxError } from "../../errors.ts";
 import { O } from "../../ffi/constants.ts";
-import { openIfThere } from "../../ffi/quick_files.ts";
+import { isMissing, openIfThere } from "../../ffi/quick_files.ts";
 import type { FoundSettings, SettingsCaller } from "./found_settings.ts";
 import { VARIABLES } from "./names.ts";
 
@@ -22,6 +22,13 @@ export async function findSettings(caller: SettingsCaller): Promise<FoundSetting
   const { readSettings } = await import("./read_settings.ts");
   const file = path === undefined || fd === undefined ? undefined : { path, fd };
   return readSettings(caller, file);
+}
+
+/** Whether the defaults hold, as far as that is seen at once: where not, {@link findSettings} says what does. */
+export function nothingIsSet(env: SettingsCaller["env"]): boolean {
+  const path = configFile(env);
+  // Also what cannot be read is there.
+  return !hasVariables(env) && (path === undefined || isMissing(path));
 }
 
 /** `$XDG_CONFIG_HOME/tsbox/config.json`, by default in `~/.config`. */
