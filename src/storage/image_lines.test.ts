@@ -1,8 +1,23 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { imageOf } from "../../tests/support/container_records.ts";
-import { type ImageLines, type IndexMark, indexMark, keepLines, readLines } from "./image_lines.ts";
+import {
+  type ImageLines,
+  type IndexMark,
+  indexMark,
+  keepLines,
+  markOf,
+  readLines,
+} from "./image_lines.ts";
 import { updateImages } from "./image_index.ts";
 import { openStore } from "./layout.ts";
 
@@ -49,6 +64,21 @@ test("an index whose content was changed in its place is another one, whatever t
   expect(readLines(store, mark())).toBeUndefined();
 });
 
+test("one changed letter, wherever it is, and a part of the file are as good as no file", () => {
+  keepLines(store, { ...mark(), changed: OLD }, lines());
+  const file = `${store}/listed-images`;
+  const text = readFileSync(file, "utf8");
+  for (const at of [0, 5, text.indexOf("\n"), text.indexOf("l7"), text.length - 1]) {
+    const changed = String.fromCharCode(text.charCodeAt(at) ^ 1);
+    writeFileSync(file, text.slice(0, at) + changed + text.slice(at + 1));
+    expect(readLines(store, mark())).toBeUndefined();
+  }
+  writeFileSync(file, text.slice(0, -10));
+  expect(readLines(store, mark())).toBeUndefined();
+  writeFileSync(file, text);
+  expect(readLines(store, mark())).toEqual(lines());
+});
+
 test("a short list is not worth a file, and an index of this moment may still be replaced unnoticed", () => {
   keepLines(store, { ...mark(), changed: OLD }, lines(LONG - 1));
   expect(kept()).toBe(false);
@@ -56,6 +86,12 @@ test("a short list is not worth a file, and an index of this moment may still be
   expect(kept()).toBe(false);
   keepLines(store, { ...mark(), changed: OLD }, lines());
   expect(kept()).toBe(true);
+});
+
+test("the nanoseconds of a mark's time have no zeros in front", () => {
+  const { text, changed } = markOf({ inode: 7, changed: "12.5000000", size: 9 });
+  expect([text, changed]).toEqual(["7 12.5000000 9", 12_005]);
+  expect(mark().changed).toBeCloseTo(statSync(`${store}/images.json`).ctimeMs, 1);
 });
 
 test("what is no such file, or another version's, says nothing", () => {
@@ -66,6 +102,7 @@ test("what is no such file, or another version's, says nothing", () => {
       "null",
       "\0garbage",
       `{"format":0,"mark":"${mark().text}","lines":{}}`,
+      `3 ${mark().text} 0\n{}`,
     ]
   ) {
     writeFileSync(`${store}/listed-images`, text);

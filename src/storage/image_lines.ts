@@ -3,11 +3,17 @@
  * in the store. A cache, and no more than that: an index that was changed since is another file, so nobody has to
  * tell this one of a change, and it may be deleted at any time.
  */
-import { fileStatus, readTextIfAny, rename, writeText } from "../ffi/quick_files.ts";
+import {
+  type FileStatus,
+  fileStatus,
+  readTextIfAny,
+  rename,
+  writeText,
+} from "../ffi/quick_files.ts";
 import { storePaths } from "./layout.ts";
 
-/** To be counted up with every change of what the lines look like. */
-const FORMAT = 2;
+/** To be counted up with every change of what the lines look like, and of this file. */
+const FORMAT = 3;
 /** Milliseconds after which two contents of a file cannot have the same time, however coarse the kernel's clock. */
 const SETTLED = 2000;
 /** A shorter list is made anew in less time. */
@@ -23,11 +29,7 @@ export interface ImageLines {
   right: string[];
 }
 
-interface Kept {
-  format: number;
-  mark: string;
-  lines: ImageLines;
-}
+type FileMark = Pick<FileStatus, "inode" | "changed" | "size">;
 
 /** Which index there is; undefined without one. To be asked for before the index is read. */
 export interface IndexMark {
@@ -38,42 +40,45 @@ export interface IndexMark {
 
 export function indexMark(dataRoot: string): IndexMark | undefined {
   const status = fileStatus(storePaths(dataRoot).images);
-  if (status === undefined) return undefined;
-  const { inode, changed, size } = status;
-  return { text: `${inode} ${changed} ${size}`, changed: Number(changed) * 1000 };
+  return status && markOf(status);
 }
 
-/** What was kept for this index; undefined when that is nothing, or cannot be read. */
-export function readLines(dataRoot: string, { text }: IndexMark): ImageLines | undefined {
+/** Pure. */
+export function markOf({ inode, changed, size }: FileMark): IndexMark {
+  // Not a number with a fraction: the nanoseconds have no zeros in front.
+  const [seconds, nanoseconds] = changed.split(".");
+  return {
+    text: `${inode} ${changed} ${size}`,
+    changed: Number(seconds) * 1000 + Number(nanoseconds) / 1e6,
+  };
+}
+
+/** What was kept for this index; undefined when that is nothing, or is not what was written. */
+export function readLines(dataRoot: string, mark: IndexMark): ImageLines | undefined {
   const kept = readTextIfAny(`${dataRoot}/listed-images`);
   if (kept === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(kept);
-    return isKept(value) && value.format === FORMAT && value.mark === text
-      ? value.lines
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const end = kept.indexOf("\n");
+  const text = kept.slice(end + 1);
+  // We alone write this file: with its first line as it must be, the rest has its shape.
+  return kept.slice(0, end) === headOf(mark, text) ? JSON.parse(text) : undefined;
 }
 
-/** We alone write this file, and whole: what says its format has its shape. */
-function isKept(value: unknown): value is Kept {
-  return typeof value === "object" && value !== null && "format" in value && "mark" in value &&
-    "lines" in value;
+/** What stands before the lines: nothing else would show that the disk has changed a letter of a name. */
+function headOf({ text: mark }: IndexMark, lines: string): string {
+  return `${FORMAT} ${mark} ${Bun.hash(lines)}`;
 }
 
 /** Keeps a long list for the next command. Not being able to is no error. */
 export function keepLines(
   dataRoot: string,
-  { text, changed }: IndexMark,
+  mark: IndexMark,
   lines: ImageLines,
 ): void {
-  if (lines.created.length < WORTH_KEEPING || Date.now() - changed < SETTLED) return;
-  const kept: Kept = { format: FORMAT, mark: text, lines };
+  if (lines.created.length < WORTH_KEEPING || Date.now() - mark.changed < SETTLED) return;
+  const text = JSON.stringify(lines);
   const temporary = `${dataRoot}/tmp/listed-images.${process.pid}`;
   try {
-    writeText(temporary, JSON.stringify(kept), 0o600);
+    writeText(temporary, `${headOf(mark, text)}\n${text}`, 0o600);
     rename(temporary, `${dataRoot}/listed-images`);
   } catch {
     // A store that is full, or not ours to write: the list is made anew the next time.
