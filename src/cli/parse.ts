@@ -128,6 +128,7 @@ function store(
 ): number {
   if (flag.unsupported) throw unsupportedFlag(command, flag);
   if (flag.value !== undefined) {
+    if (flag.value === "filter" && !isFilter(command, flag, value)) return used;
     line.flags.add(flag.name, value);
     return used;
   }
@@ -138,6 +139,12 @@ function store(
   if (flag === HELP) line.help = word === "true";
   else line.flags.add(flag.name, word);
   return used;
+}
+
+/** False for the empty one, which docker takes for none. Throws UsageError. */
+function isFilter(command: CommandGrammar, flag: Flag, value: string): boolean {
+  if (value === "" || value.includes("=")) return value !== "";
+  throw badValue(command, flag, value, "bad format of filter (expected name=value)");
 }
 
 function unsupportedFlag(command: CommandGrammar, flag: Flag): TsboxError {

@@ -10,11 +10,19 @@ import {
 import { TsboxError } from "../errors.ts";
 import type { ImageSummary } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
-import { booleanFilter, type Filters, hasLabels, timeFilter } from "./filters.ts";
+import { booleanFilter, type Filters, hasLabels, lacksLabels, timeFilter } from "./filters.ts";
 import type { DiskShare } from "./image_sizes.ts";
 
-/** The filters {@link imageSummaries} obeys, and those only docker has. */
-export const IMAGE_FILTERS = ["before", "dangling", "label", "reference", "since", "until"];
+/** The filters {@link imageSummaries} obeys. */
+export const IMAGE_FILTERS = [
+  "before",
+  "dangling",
+  "label",
+  "label!",
+  "reference",
+  "since",
+  "until",
+];
 
 /** What is wanted of the list beside the filters. */
 export interface ImageListOptions {
@@ -70,13 +78,13 @@ export function listedImages(
   const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])]
     .flatMap(globs);
   const isWanted = filters.size === 0 ? undefined : entryFilter(images, filters, Date.now());
-  const byLabel = filters.has("label");
+  const byLabel = filters.has("label") || filters.has("label!");
   const found: ListedImage[] = [];
   // A plain loop: a chain of filter() and map() takes a thousand images several times as long.
   for (const entry of images) {
     if (isWanted !== undefined && !isWanted(entry)) continue;
     const image = labels || byLabel ? wholeImage(dataRoot, entry) : entry;
-    if (image === undefined || (byLabel && !hasLabels(filters, labelsOf(image)))) continue;
+    if (image === undefined || (byLabel && !isLabelled(filters, labelsOf(image)))) continue;
     const listed = {
       image,
       names: image.names,
@@ -90,6 +98,10 @@ export function listedImages(
     if (patterns.length === 0 || hasNames(listed, patterns)) found.push(listed);
   }
   return found.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
+}
+
+function isLabelled(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
+  return hasLabels(filters, labels) && lacksLabels(filters, labels);
 }
 
 function labelsOf(image: ImageEntry | StoredImage): Record<string, string> {

@@ -68,8 +68,7 @@ export const command: Command = {
       ...(needsUsers(output.format) && { users: await readUsers(context.dataRoot) }),
       ...(needsShares(output.format) && { shares: await readShares(context.dataRoot) }),
     });
-    const all = namedImages(images, digests || Boolean(output.format?.includes(".Digest")));
-    const shown = output.quiet ? uniqueImages(all) : all;
+    const shown = namedImages(images, digests || Boolean(output.format?.includes(".Digest")));
     const fields = imageFields(flags.on("no-trunc"));
     printFormatted(io, formatList(shown, fields, layout(digests), output));
     return 0;
@@ -128,11 +127,6 @@ function needsShares(format: string | undefined): boolean {
 async function readShares(dataRoot: string) {
   const { layerShares, readImageParts } = await import("../../engine/image_sizes.ts");
   return layerShares(readImageParts(dataRoot));
-}
-
-/** An image with three names is one image. */
-function uniqueImages(all: readonly NamedImage[]): NamedImage[] {
-  return [...new Map(all.map((named) => [named.image.Id, named])).values()];
 }
 
 /** What templates see of an image by one of its names. @param full with all digits of its id */

@@ -43,6 +43,19 @@ test("json prints an object a line, without methods", () => {
   expect(text("json").split("\n")[0]).toBe('{"ID":"0123456789ab","Names":"web","Status":"Up"}');
 });
 
+test("json is escaped as Go does where it makes an object, and not where it makes a string", () => {
+  const row = { Tag: "<none>", Text: "a && b\u2028" };
+  const made = (format: string) => formatRows([row], LAYOUT, { quiet: false, format });
+  const escaped = '{"Tag":"\\u003cnone\\u003e","Text":"a \\u0026\\u0026 b\\u2028"}\n';
+  expect(made("json")).toBe(escaped);
+  expect(made("{{json .}}")).toBe(escaped);
+  expect(made("{{json .Tag}}")).toBe('"<none>"\n');
+});
+
+test("a template that begins with the word table is one, with or without a blank behind it", () => {
+  expect(text("table{{.Names}}")).toBe(text("table {{.Names}}"));
+});
+
 test("\\t and \\n written out in a template are a tab and a new line", () => {
   expect(text("{{.ID}}\\t{{.Names}}\\nx")).toBe(
     "0123456789ab\tweb\nx\nba9876543210\tgrößer_ß\nx\n",

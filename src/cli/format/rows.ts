@@ -82,12 +82,19 @@ function formatted<T>(source: Source<T>, layout: ListLayout, options: FormatOpti
       hint: "use json, table or a template",
     });
   }
-  if (format === "json") return lines("{{json .}}", source);
+  if (format === "json" || /^\{\{ *json +\. *\}\}$/.test(format)) return objects(source);
   if (format === "" || format === "table") {
     return options.quiet ? lines(layout.quiet, source) : table(layout.columns, layout, source);
   }
-  const columns = /^table(\s+)/.exec(format);
+  const columns = /^table\s*/.exec(format);
   return columns ? table(format.slice(columns[0].length), layout, source) : lines(format, source);
+}
+
+/** As Go writes what makes its JSON itself, which docker's rows do: fit for a script element of HTML. */
+function objects<T>(source: Source<T>): string {
+  const escaped = (character: string) =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return lines("{{json .}}", source).replace(/[<>&\u2028\u2029]/g, escaped);
 }
 
 /** Shells do not make tabs of `\t`; docker does. */
