@@ -15,6 +15,7 @@ import { copyPlain } from "./archive/plain_copy.ts";
 import type { SpooledFile } from "./archive/spool.ts";
 import type { EngineContext } from "./context.ts";
 import { imageEvent } from "./events/image_event.ts";
+import { settingOf } from "./settings/table.ts";
 
 export interface ImportOptions extends AdoptionOptions {
   /** As the user wrote it; undefined: the image gets no name. */
@@ -23,6 +24,7 @@ export interface ImportOptions extends AdoptionOptions {
   changes: readonly string[];
   /** The comment in the image's history. */
   message: string;
+  /** `os/architecture[/variant]`; else the setting `default-platform` says it, else this machine. */
   platform?: string;
 }
 
@@ -36,8 +38,9 @@ export async function importImage(
   input: ArchiveInput,
   options: ImportOptions,
 ): Promise<string> {
-  const { dataRoot } = context;
-  const plan = planOf(options);
+  const { dataRoot, settings } = context;
+  const platform = options.platform ?? settingOf(settings, "default-platform");
+  const plan = planOf({ ...options, ...(platform !== undefined && { platform }) });
   return await withAdoption(context, "import", options, async ({ folder, limits, adopt }) => {
     const layer = await copyPlain(input, `${folder}/layer`, limits.bytes, options.signal);
     const image = imageOf(layer, plan);

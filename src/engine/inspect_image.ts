@@ -43,7 +43,7 @@ export function imageInspection(dataRoot: string, image: StoredImage) {
     ...(image.created !== "" && { Created: image.created }),
     DockerVersion: document?.dockerVersion ?? "",
     Author: config.author ?? "",
-    Config: configPart(image),
+    Config: { ...configPart(image), ...document?.build },
     Architecture: image.platform.architecture,
     ...(image.platform.variant !== undefined && { Variant: image.platform.variant }),
     Os: image.platform.os,

@@ -1,17 +1,19 @@
 /** `load`: the images of an archive into the store, every byte checked before anything is in the index. */
-import { parsePlatform } from "../oci/platform.ts";
+import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { logEvents } from "../storage/event_log.ts";
 import type { AdoptedImage } from "./archive/adopt.ts";
 import { type AdoptionOptions, withAdoption } from "./archive/adoption.ts";
 import type { ArchiveInput } from "./archive/input.ts";
+import type { PlatformChoice } from "./archive/oci_images.ts";
 import { readArchive } from "./archive/read_archive.ts";
 import type { EngineContext } from "./context.ts";
 import { imageEvent } from "./events/image_event.ts";
+import { settingOf } from "./settings/table.ts";
 
 export type { AdoptedImage };
 
 export interface LoadOptions extends AdoptionOptions {
-  /** `os/architecture[/variant]` to choose where the archive has several; else this machine's goes first. */
+  /** `os/architecture[/variant]` to choose where the archive has several; else what `default-platform` says, else this machine's. */
   platform?: string;
 }
 
@@ -28,7 +30,7 @@ export async function loadImages(
 ): Promise<AdoptedImage[]> {
   const { dataRoot } = context;
   const { signal } = options;
-  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const platform = platformChoice(context, options.platform);
   return await withAdoption(context, "load", options, async ({ folder, limits, adopt }) => {
     const maxBytes = limits.bytes;
     const adopted = await adopt(
@@ -37,4 +39,13 @@ export async function loadImages(
     logEvents(dataRoot, adopted.map(({ image: { id } }) => imageEvent("load", id)));
     return adopted;
   });
+}
+
+function platformChoice({ settings }: EngineContext, text: string | undefined): PlatformChoice {
+  if (text !== undefined) {
+    const asked = parsePlatform(text);
+    return { asked, best: asked };
+  }
+  const set = settingOf(settings, "default-platform");
+  return { asked: undefined, best: set === undefined ? hostPlatform() : parsePlatform(set) };
 }

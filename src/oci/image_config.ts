@@ -145,3 +145,29 @@ function strings<K extends string>(
   }
   return found;
 }
+
+/** Fields of docker's `config` that only a build looks at. */
+export interface BuildPart {
+  OnBuild?: string[];
+  Shell?: string[];
+  ArgsEscaped?: boolean;
+}
+
+/**
+ * What a build is told by an image whose config parseImageConfig() has accepted. Empty where it is malformed: who
+ * only runs the image does not mind.
+ */
+export function parseBuildPart(bytes: Uint8Array): BuildPart {
+  try {
+    const config = readJson(bytes, "image config", MAX_CONFIG_SIZE).optionalObject("config");
+    const onBuild = config?.optionalStrings("OnBuild") ?? [];
+    const shell = config?.optionalStrings("Shell") ?? [];
+    return {
+      ...(onBuild.length > 0 && { OnBuild: onBuild }),
+      ...(shell.length > 0 && { Shell: shell }),
+      ...(config?.boolean("ArgsEscaped") && { ArgsEscaped: true }),
+    };
+  } catch {
+    return {};
+  }
+}

@@ -40,6 +40,18 @@ test("a file becomes an image that runs, with the changes asked for", async () =
   expect(await ok("run", "--rm", "--network", "none", "made:1")).toBe("1\n7:8\n");
 });
 
+test("the image is for this machine, or the platform of the settings, or that of the flag", async () => {
+  const made = async (...words: string[]) => {
+    await ok(...words, "root.tar", "other:1");
+    const { Architecture, Variant = "" } = await inspected("other:1");
+    return Architecture + Variant;
+  };
+  expect(await made("import")).toBe(process.arch === "arm64" ? "arm64" : "amd64");
+  const set = ["--default-platform", "linux/arm/v7", "import"];
+  expect(await made(...set)).toBe("armv7");
+  expect(await made(...set, "--platform", "linux/s390x")).toBe("s390x");
+});
+
 test("standard input may be compressed; the layer is the same", async () => {
   for (const bytes of [Bun.gzipSync(rootfs), new Uint8Array(Bun.zstdCompressSync(rootfs))]) {
     const { stdout, status } = await tsbox(["import", "-"], { home, stdin: bytes });

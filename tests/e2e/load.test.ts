@@ -177,7 +177,7 @@ test("several images of one archive are all loaded", async () => {
   expect(await ok("load", "-i", "several.tar")).toBe("Loaded image: a:1\nLoaded image: b:1\n");
 });
 
-test("of an index the image for this machine is taken, or the one asked for", async () => {
+test("of an index the image for this machine is taken, or the one the settings or a flag want", async () => {
   const parts = ["amd64", "arm64", "s390x"].map((architecture) =>
     imageParts([[{ path: architecture }]], { architecture })
   );
@@ -198,6 +198,10 @@ test("of an index the image for this machine is taken, or the one asked for", as
   const idOf = async () => (await inspected("nested:1")).Id;
   await ok("load", "-i", "nested.tar");
   expect(await idOf()).toBe(parts[process.arch === "arm64" ? 1 : 0]?.id);
+  await ok("--default-platform", "linux/s390x", "load", "-i", "nested.tar");
+  expect(await idOf()).toBe(parts[2]?.id);
+  await ok("--default-platform", "linux/s390x", "load", "--platform", "arm64", "-i", "nested.tar");
+  expect(await idOf()).toBe(parts[1]?.id);
   expect(await ok("load", "--platform", "linux/s390x", "-i", "nested.tar"))
     .toEndWith("Loaded image: nested:1\n");
   expect(await idOf()).toBe(parts[2]?.id);

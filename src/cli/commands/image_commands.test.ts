@@ -38,8 +38,9 @@ async function failure(...argv: string[]): Promise<string> {
 const names = () => listImages(store).map(({ id, names }) => [id.slice(7, 8), names]);
 
 /** An image with a config in the content store; returns its id. */
-function storeConfig(history: unknown[], chainIDs: string[]): string {
+function storeConfig(history: unknown[], chainIDs: string[], process?: unknown): string {
   const config = {
+    config: process,
     architecture: "arm64",
     os: "linux",
     docker_version: "27.1",
@@ -77,7 +78,12 @@ test("tag again changes nothing, and inspect tells when an image was tagged", as
 
 test("tag refuses what is no name, and an image that is not there", async () => {
   storeImages(store, [imageOf("a")]);
-  expect(await failure("tag", "busybox", "Upper")).toContain("must be lowercase");
+  expect(await failure("tag", "busybox", "Upper")).toMatch(
+    /^tsbox: Error parsing reference: "Upper" is not a valid repository\/tag: .* must be lowercase\n$/,
+  );
+  expect(await failure("tag", "a b", "x")).toContain(
+    'Error parsing reference: "a b" is not a valid',
+  );
   expect(await failure("tag", "busybox", `x@${imageId("a")}`)).toBe(
     "tsbox: refusing to create a tag with a digest reference\n",
   );
@@ -134,6 +140,15 @@ test("image inspect tells what is only in the config document", async () => {
   storeConfig([{ comment: "buildkit" }], [imageId("1")]);
   const format = "{{.DockerVersion}} {{.Comment}} {{.Architecture}}";
   expect(await out("image", "inspect", "-f", format, "busybox")).toBe("27.1 buildkit arm64\n");
+});
+
+test("image inspect tells what only a build looks at, as far as it is what it must be", async () => {
+  const format = "{{json .Config.OnBuild}} {{json .Config.Shell}} {{.Config.ArgsEscaped}}";
+  const inspect = (config: unknown) =>
+    out("image", "inspect", "-f", format, storeConfig([], [], config));
+  const said = { OnBuild: ["RUN make"], Shell: ["/bin/bash", "-c"], ArgsEscaped: true };
+  expect(await inspect(said)).toBe('["RUN make"] ["/bin/bash","-c"] true\n');
+  expect(await inspect({ OnBuild: { "0": "RUN make" } })).toBe("[] [] false\n");
 });
 
 test("image prune takes dangling images that no container uses, and says what that gave", async () => {

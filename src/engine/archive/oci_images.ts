@@ -10,7 +10,7 @@ import {
   parseManifest,
 } from "../../oci/manifest.ts";
 import { INDEX_TYPES } from "../../oci/media_types.ts";
-import { hostPlatform, type Platform } from "../../oci/platform.ts";
+import type { Platform } from "../../oci/platform.ts";
 import { hasBlob } from "../../storage/content_store.ts";
 import { dockerNames } from "./docker_images.ts";
 import { blobName, NAME_ANNOTATION, REF_ANNOTATION } from "./documents.ts";
@@ -22,6 +22,14 @@ interface Entry {
   descriptor: Descriptor;
   /** Undefined: not named here. */
   name: string | undefined;
+}
+
+/** Which image of several is taken. */
+export interface PlatformChoice {
+  /** What the user asked for: an image of another platform is refused. */
+  asked: Platform | undefined;
+  /** What is taken of an index. */
+  best: Platform;
 }
 
 /** Indexes below indexes that are looked into. */
@@ -36,9 +44,9 @@ const INDEX_TYPE = "application/vnd.oci.image.index.v1+json";
 export function ociImages(
   spool: ArchiveSpool,
   dataRoot: string,
-  platform: Platform | undefined,
+  platform: PlatformChoice,
 ): LoadableImage[] {
-  const chosen = grouped(readEntries(spool)).flatMap((group) => choose(group, platform));
+  const chosen = grouped(readEntries(spool)).flatMap((group) => choose(group, platform.best));
   if (chosen.length === 0) {
     throw new TsboxError("corrupt", "Cannot load the archive: its index.json lists no image");
   }
@@ -95,22 +103,21 @@ function grouped(entries: readonly Entry[]): Entry[][] {
   return [...named.values(), ...isOne ? [unnamed] : unnamed.map((entry) => [entry])];
 }
 
-function choose(group: readonly Entry[], platform: Platform | undefined): Entry[] {
+function choose(group: readonly Entry[], platform: Platform): Entry[] {
   const [first] = group;
   if (first === undefined || group.length === 1) return [...group];
   const manifests = group.map(({ descriptor }) => descriptor);
   const index = { kind: "index", mediaType: INDEX_TYPE, manifests } as const;
-  const wanted = platform ?? hostPlatform();
-  return [{ ...first, descriptor: choosePlatform(index, wanted, first.name ?? "the archive") }];
+  return [{ ...first, descriptor: choosePlatform(index, platform, first.name ?? "the archive") }];
 }
 
 function readImage(
   spool: ArchiveSpool,
   dataRoot: string,
   top: Descriptor,
-  platform: Platform | undefined,
+  platform: PlatformChoice,
 ): LoadableImage {
-  const document = manifestOf(spool, top, platform ?? hostPlatform(), 0);
+  const document = manifestOf(spool, top, platform.best, 0);
   const manifest = parseManifest(document.bytes, document.descriptor.mediaType);
   if (manifest.kind === "index") throw tooDeep();
   const configBytes = readBlob(spool, manifest.config, MAX_CONFIG_SIZE);
@@ -126,7 +133,7 @@ function readImage(
     manifestDocument: document,
     configBytes,
     files,
-    wanted: platform,
+    wanted: platform.asked,
   });
 }
 

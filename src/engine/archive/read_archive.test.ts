@@ -14,7 +14,7 @@ import {
 } from "../../../tests/support/archives.ts";
 import { tar, type TarEntry } from "../../../tests/support/tar.ts";
 import { TsboxError } from "../../errors.ts";
-import { parsePlatform } from "../../oci/platform.ts";
+import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import type { ArchiveInput } from "./input.ts";
 import { readArchive } from "./read_archive.ts";
 
@@ -46,6 +46,7 @@ function inputOf(bytes: Uint8Array): ArchiveInput {
 
 function read(bytes: Uint8Array, bounds: { maxBytes?: number; platform?: string } = {}) {
   const { maxBytes = 1e9, platform } = bounds;
+  const asked = platform === undefined ? undefined : parsePlatform(platform);
   folder = join(dataRoot, `spool-${readings++}`);
   mkdirSync(folder);
   return readArchive({
@@ -53,7 +54,7 @@ function read(bytes: Uint8Array, bounds: { maxBytes?: number; platform?: string 
     folder,
     maxBytes,
     dataRoot,
-    platform: platform === undefined ? undefined : parsePlatform(platform),
+    platform: { asked, best: asked ?? hostPlatform() },
     signal: new AbortController().signal,
   });
 }

@@ -1,12 +1,11 @@
 /** From the bytes of an archive to the images that are in it, every document checked. */
 import { messageOf, TsboxError } from "../../errors.ts";
-import type { Platform } from "../../oci/platform.ts";
 import { decompressor } from "../../storage/decompress.ts";
 import { oversizedArchive } from "../../storage/tar/entry.ts";
 import { TarReader } from "../../storage/tar/reader.ts";
 import { dockerImages } from "./docker_images.ts";
 import type { ArchiveInput } from "./input.ts";
-import { ociImages } from "./oci_images.ts";
+import { ociImages, type PlatformChoice } from "./oci_images.ts";
 import { ArchiveSpool } from "./spool.ts";
 import type { LoadableImage } from "./loadable_image.ts";
 
@@ -18,8 +17,7 @@ export interface ArchiveReading {
   /** Bytes the uncompressed archive may have. */
   maxBytes: number;
   dataRoot: string;
-  /** Undefined: the user did not ask for one. */
-  platform: Platform | undefined;
+  platform: PlatformChoice;
   signal: AbortSignal;
 }
 
@@ -60,7 +58,7 @@ async function fill(spool: ArchiveSpool, reading: ArchiveReading): Promise<void>
 function imagesOf(spool: ArchiveSpool, { dataRoot, platform, input }: ArchiveReading) {
   const isLayout = spool.find("index.json") !== undefined && spool.find("oci-layout") !== undefined;
   if (isLayout) return ociImages(spool, dataRoot, platform);
-  if (spool.find("manifest.json") !== undefined) return dockerImages(spool, platform);
+  if (spool.find("manifest.json") !== undefined) return dockerImages(spool, platform.asked);
   throw new TsboxError(
     "unsupported",
     `Cannot load ${input.name}: it is no archive of images, since it has neither manifest.json nor index.json`,
