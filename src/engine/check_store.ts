@@ -1,5 +1,6 @@
 /** `system check`: whether the store keeps its promises (docs/store.md), and making it do so again. */
-import { messageOf } from "../errors.ts";
+import { messageOf, TsboxError } from "../errors.ts";
+import { isReadWritable } from "../ffi/quick_files.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import type { StoredImage } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
@@ -36,14 +37,16 @@ const MAX_ROUNDS = 4;
 /**
  * Looks at everything in the store; with `repair` under the exclusive layers.lock, so that nobody pulls or
  * removes images meanwhile. What is complete is never deleted.
- * @throws TsboxError "unsupported" when a newer tsbox wrote the store, "cancelled"
+ * @throws TsboxError "unsupported" when a newer tsbox wrote the store, "host" when it shall be mended and cannot be
+ *   written, "cancelled"
  */
 export async function checkStore(
   context: EngineContext,
   self: SelfCommand,
   { repair, signal }: { repair: boolean; signal: AbortSignal },
 ): Promise<Finding[]> {
-  const { layersLock } = openStore(context.dataRoot);
+  const { layersLock, tmp } = openStore(context.dataRoot);
+  if (repair && !isReadWritable(tmp)) throw unwritable(context.dataRoot);
   const lock = await lockFileSoon(layersLock, repair ? "exclusive" : "shared", { signal });
   try {
     const findings: Finding[] = [];
@@ -60,6 +63,12 @@ export async function checkStore(
   } finally {
     lock.release();
   }
+}
+
+function unwritable(dataRoot: string): TsboxError {
+  return new TsboxError("host", `Cannot mend the store "${dataRoot}": it cannot be written`, {
+    hint: "without --repair it is only looked at",
+  });
 }
 
 function finding({ what, remedy }: Problem, state: Finding["state"]): Finding {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { TsboxError } from "../errors.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
-import { type ContainerLock, tryLock } from "../storage/container_lock.ts";
+import { type ContainerLock, lockIfFree } from "../storage/container_lock.ts";
 import {
   type ContainerRecord,
   type ContainerState,
@@ -90,7 +90,7 @@ async function takeLock(
       await (await import("./monitor/connection.ts")).askStopped(directory);
     }
     if (now?.status === "running") killProcess(now);
-    const lock = tryLock(directory, "exclusive");
+    const lock = lockIfFree(directory, "exclusive");
     if (lock !== undefined) return lock;
     if (!existsSync(directory)) return undefined;
     // Stopped, or hanging: it could wait for ever.
@@ -102,7 +102,7 @@ async function takeLock(
 
 /** What a newer tsbox is running must not be taken for dead. */
 function freeLock({ directory, record: { id, name } }: Removable): ContainerLock {
-  const lock = tryLock(directory, "exclusive");
+  const lock = lockIfFree(directory, "exclusive");
   if (lock !== undefined) return lock;
   throw cannotRemove(
     name || id,

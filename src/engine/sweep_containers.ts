@@ -1,4 +1,5 @@
 /** Deletes what run processes left that were killed before or while they could: done by whoever comes next. */
+import { isReadWritable } from "../ffi/quick_files.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { tryLock } from "../storage/container_lock.ts";
 import { nameOf } from "../storage/container_name.ts";
@@ -24,6 +25,8 @@ export async function sweepContainers(
   self: SelfCommand,
   scan: ContainerScan<ListedContainer> = scanContainers(context.dataRoot),
 ): Promise<void> {
+  // What is left behind in a store that cannot be written is in nobody's way.
+  if (!isReadWritable(`${context.dataRoot}/tmp`)) return;
   const ended = scan.containers.filter(isAbandoned)
     .map(({ directory, record: { id, name, otherName } }) => ({ directory, id, name, otherName }));
   const unmade = scan.unrecorded.filter(isAbandonedDirectory)

@@ -59,13 +59,29 @@ export function tryLock(
   directory: string,
   mode: "shared" | "exclusive",
 ): ContainerLock | undefined {
+  try {
+    return lockIfFree(directory, mode);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * As {@link tryLock}, for who would try again and again.
+ * @throws SyscallError when the lock cannot be opened: in a store that cannot be written nobody will ever get it
+ */
+export function lockIfFree(
+  directory: string,
+  mode: "shared" | "exclusive",
+): ContainerLock | undefined {
   let fd: number;
   try {
     // Whoever was killed right after making the directory left no lock file, but something to remove.
     const flags = mode === "shared" ? O.RDONLY : O.WRONLY | O.CREAT;
     fd = openFile(`${directory}/lock`, flags, 0o600);
-  } catch {
-    return undefined;
+  } catch (thrown) {
+    if (isErrno(thrown, ERRNO.ENOENT)) return undefined;
+    throw thrown;
   }
   if (raw("flock", fd, (mode === "shared" ? LOCK.SH : LOCK.EX) + LOCK.NB) === 0) return held(fd);
   closeFile(fd);

@@ -1,7 +1,15 @@
 /** Locks between processes: flock(2) on files of the store. The kernel releases them when a holder dies. */
 import { O } from "../ffi/constants.ts";
 import { flock } from "../ffi/flock.ts";
-import { closeFile, fileStatus, openFile, openFileStatus } from "../ffi/quick_files.ts";
+import { ERRNO } from "../ffi/errno.ts";
+import {
+  closeFile,
+  fileStatus,
+  isErrno,
+  openFile,
+  openFileStatus,
+  openIfThere,
+} from "../ffi/quick_files.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 
 /** A lock that is held until it is released, or until the process ends. */
@@ -73,6 +81,9 @@ function openLockFile(path: string): number {
   try {
     return openFile(path, O.WRONLY | O.CREAT | O.APPEND, 0o600);
   } catch (error) {
+    // A store that cannot be written can be looked at, and what is to be written says itself that it cannot.
+    const fd = isErrno(error, ERRNO.EROFS) ? openIfThere(path, O.RDONLY) : undefined;
+    if (fd !== undefined) return fd;
     throw new TsboxError("host", `Cannot open the lock "${path}": ${messageOf(error)}`, {
       cause: error,
     });

@@ -5,6 +5,7 @@ import { type CliResult, TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 import { pushImage } from "../support/images.ts";
 import { type RegistryProcess, startRegistry } from "../support/registry_process.ts";
 import { tar } from "../support/tar.ts";
+import { exitedState, storeContainer } from "../support/container_records.ts";
 import { KillStore } from "./kill_store.ts";
 
 let registry: RegistryProcess;
@@ -103,6 +104,41 @@ test("a store that cannot be written can be looked at; what would change it says
   expect(run).toStartWith("125: ");
   expect(await store.mend()).toEqual([]);
 });
+
+test(
+  "nobody waits for a lock that cannot be had, nor for what cannot be cleared away",
+  async () => {
+    store.restore();
+    const { dataRoot } = store.home;
+    storeContainer(dataRoot, "made", exitedState(3)).lock.release();
+    storeContainer(dataRoot, "left", exitedState(3), { remove: true }).lock.release();
+    await Bun.write(`${dataRoot}/tmp/trash-x/file`, "");
+    const words = ["ps", "ps -a", "wait made", "system check", "system check --repair"];
+    const refused = ["rm made", "start made", "container prune -f", "cp made:/x ."];
+    const script = `
+    mount --bind "$store" "$store" && mount -o remount,ro,bind "$store"
+    for words in ${[...words, ...refused].map((line) => `"${line}"`).join(" ")}; do
+      out=$(timeout 5 "$tsbox" $words 2>&1); echo "$?: $out" | tr '\\n' ' '; echo
+    done`;
+    const begin = performance.now();
+    const [ps, all, wait, check, repair, ...rest] = (await inMountNamespace(script)).trim().split(
+      "\n",
+    );
+    expect(ps).toMatch(/^0: CONTAINER ID.*NAMES $/);
+    expect(all).toMatch(/^0: .*Exited \(3\).* made $/);
+    expect(wait).toBe("0: 3 ");
+    expect(check).toMatch(
+      /^1: container .*left behind.*tmp\/trash-x: left behind.*2 problems found $/,
+    );
+    expect(repair).toMatch(/^1: tsbox: Cannot mend the store .*: it cannot be written/);
+    expect(rest).toHaveLength(refused.length);
+    for (const line of rest) expect(line).toMatch(/^1: tsbox: Cannot [^\n]*EROFS *$/);
+    // Each of them once looked for ten seconds or more whether somebody lets go of the lock.
+    expect(performance.now() - begin).toBeLessThan(8000);
+    expect((await store.mend()).length).toBe(2);
+  },
+  60_000,
+);
 
 /** All at once; what each of them said. */
 async function crowd(): Promise<CliResult[]> {

@@ -108,8 +108,10 @@ export class KillStore {
 
   /** The workers of a killed command die with it, a moment later. */
   async #locksAreFree(): Promise<void> {
-    for (const name of ["images.lock", "layers.lock"]) {
+    for (const name of new Bun.Glob("**/{*.lock,lock}").scanSync(this.#store)) {
+      if (name.startsWith("layers/")) continue;
       for (let tries = 0;; tries++) {
+        if (!existsSync(`${this.#store}/${name}`)) break;
         const lock = lockFile(`${this.#store}/${name}`, "exclusive", { wait: false });
         lock?.release();
         if (lock !== undefined) break;

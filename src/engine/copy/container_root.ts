@@ -6,7 +6,7 @@ import { type MountedRoot, opMountedRoot } from "../../rootless/mounted_root.ts"
 import { ownIdMap } from "../../rootless/subids.ts";
 import { openUserNamespace, type UserNamespace } from "../../rootless/user_namespace.ts";
 import type { WorkerPlace } from "../../rootless/worker.ts";
-import { type ContainerLock, processStart, tryLock } from "../../storage/container_lock.ts";
+import { type ContainerLock, lockIfFree, processStart } from "../../storage/container_lock.ts";
 import { type ContainerRecord, readRecord } from "../../storage/container_record.ts";
 import { type StoredContainer } from "../../storage/containers.ts";
 import { findContainer } from "../../storage/find_container.ts";
@@ -44,7 +44,7 @@ export async function openContainerRoot(
     const container = findContainer(context.dataRoot, name);
     const running = runningRoot(context, host, container.record);
     if (running !== undefined) return running;
-    const lock = tryLock(container.directory, "exclusive");
+    const lock = lockIfFree(container.directory, "exclusive");
     if (lock !== undefined) return await lockedRoot(context, host, container, lock);
     if (performance.now() > deadline) throw inUse(name);
   }

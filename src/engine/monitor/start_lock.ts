@@ -1,4 +1,4 @@
-import { type ContainerLock, tryLock } from "../../storage/container_lock.ts";
+import { type ContainerLock, lockIfFree } from "../../storage/container_lock.ts";
 
 /** Milliseconds that a look at a container may take. */
 const LOOK_TIME = 1000;
@@ -10,7 +10,7 @@ const POLL = 5;
  */
 export async function lockToStart(directory: string): Promise<ContainerLock | undefined> {
   for (const deadline = performance.now() + LOOK_TIME;; await Bun.sleep(POLL)) {
-    const lock = tryLock(directory, "exclusive");
+    const lock = lockIfFree(directory, "exclusive");
     if (lock !== undefined || performance.now() > deadline) return lock;
   }
 }
