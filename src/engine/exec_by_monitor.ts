@@ -1,5 +1,5 @@
 /**
- * `exec` by the container's monitor, which has loaded what it takes: half of what the command takes by itself.
+ * `exec` by the container's monitor, when that is warm: when it has loaded what it takes for an exec before.
  *
  * Only for what needs nobody between the user and the command: no terminal, and streams that are handed over as
  * they are.
@@ -12,7 +12,12 @@ import { connectStream, listenerOf, receiveSome, sendAll } from "../ffi/unix_str
 import { TsboxError } from "../errors.ts";
 import { exactId, isFileName } from "../storage/container_id.ts";
 import { FrameReader, jsonFrame, MAX_FRAME } from "./monitor/frames.ts";
-import { type ExecAnswer, type MonitoredExec, monitorSocket } from "./monitor/request.ts";
+import {
+  type ExecAnswer,
+  execSocket,
+  type MonitoredExec,
+  monitorSocket,
+} from "./monitor/request.ts";
 import { areHandedOver, containerStdio } from "./run/stdio.ts";
 import { resultOf } from "./worker_jobs.ts";
 
@@ -21,10 +26,8 @@ import { resultOf } from "./worker_jobs.ts";
  * @throws TsboxError why it could not start
  */
 export function execByMonitor(options: ExecOptions, dataRoot: string): number | undefined {
-  const { container, tty, detach, interactive } = options;
-  if (tty || detach || !isFileName(container) || !areHandedOver(interactive)) return undefined;
-  const id = exactId(dataRoot, container);
-  const monitor = id === undefined ? undefined : connect(`${dataRoot}/containers/${id}`);
+  if (!isForMonitor(options)) return undefined;
+  const monitor = connect(options, dataRoot, execSocket);
   if (monitor === undefined) return undefined;
   const stdio = containerStdio(options.interactive);
   try {
@@ -35,12 +38,30 @@ export function execByMonitor(options: ExecOptions, dataRoot: string): number | 
   }
 }
 
-/** Undefined: there is no such container, or none that runs, or one without, as with `run --rm`. */
-function connect(directory: string): number | undefined {
-  const folder = openIfThere(directory, O.PATH | O.DIRECTORY);
+/** Tells the monitor of a container in which we have executed a command that it could have done that. */
+export function warmMonitor(options: ExecOptions, dataRoot: string): void {
+  const monitor = isForMonitor(options) ? connect(options, dataRoot, monitorSocket) : undefined;
+  if (monitor === undefined) return;
+  sendAll(monitor, jsonFrame("request", { op: "warm" }));
+  closeFile(monitor);
+}
+
+function isForMonitor({ container, tty, detach, interactive }: ExecOptions): boolean {
+  return !tty && !detach && isFileName(container) && areHandedOver(interactive);
+}
+
+/** Undefined: there is no such container, or none that runs, or one without a monitor that listens there. */
+function connect(
+  { container }: ExecOptions,
+  dataRoot: string,
+  socketBelow: (directoryFd: number) => string,
+): number | undefined {
+  const id = exactId(dataRoot, container);
+  if (id === undefined) return undefined;
+  const folder = openIfThere(`${dataRoot}/containers/${id}`, O.PATH | O.DIRECTORY);
   if (folder === undefined) return undefined;
   try {
-    return connectStream(monitorSocket(folder));
+    return connectStream(socketBelow(folder));
   } finally {
     closeFile(folder);
   }

@@ -1,6 +1,6 @@
 /** `exec` in scripts: the container's monitor does it, where it can. What it does is tested by exec.test.ts. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { type BusyboxContainers, busyboxContainers, until } from "../support/busybox_containers.ts";
 import { TSBOX, tsbox, tsboxOk } from "../support/cli.ts";
 
@@ -13,9 +13,24 @@ afterEach(async () => {
 });
 afterAll(() => box.stop());
 
-async function start(...flags: string[]): Promise<void> {
-  const words = box.words(["-d", "--name", "box", ...flags], ["sleep", "600"]);
+/** With a monitor that is ready for the next exec. */
+async function start(): Promise<void> {
+  await startCold();
+  await tsboxOk(["exec", "box", "true"], { home: box.home });
+  await until(
+    "the monitor is warm",
+    () => containers().some((path) => existsSync(`${path}/exec.sock`)),
+  );
+}
+
+async function startCold(): Promise<void> {
+  const words = box.words(["-d", "--name", "box"], ["sleep", "600"]);
   await tsboxOk(words, { home: box.home });
+}
+
+function containers(): string[] {
+  const folder = `${box.home.dataRoot}/containers`;
+  return readdirSync(folder).map((id) => `${folder}/${id}`);
 }
 
 function read(path: string): string {
@@ -73,6 +88,14 @@ test("streams that can be handed over are, and the monitor starts the command", 
     process.kill(pid, "SIGTERM");
     expect(await child.exited).toBe(143);
   }
+});
+
+test("the first one is done by the command line, which takes less time than to load what it takes", async () => {
+  await startCold();
+  const { child, pid, starter } = await sleeping("60.01");
+  expect(starter).toBe(child.pid);
+  process.kill(pid, "SIGKILL");
+  expect(await child.exited).toBe(137);
 });
 
 test("another executable, of which who knows what it means, does it itself", async () => {

@@ -1,6 +1,6 @@
 import type { ExecOptions } from "../../container/exec_options.ts";
 import type { EngineContext } from "../../engine/context.ts";
-import { execByMonitor } from "../../engine/exec_by_monitor.ts";
+import { execByMonitor, warmMonitor } from "../../engine/exec_by_monitor.ts";
 import type { Command } from "../command.ts";
 import { makeExecOptions } from "../exec/exec_options.ts";
 import { execGrammar } from "../exec/grammar.ts";
@@ -29,5 +29,7 @@ async function execHere(options: ExecOptions, context: EngineContext, io: CliIo)
     },
     notice: (text: string) => io.err(text + "\n"),
   };
-  return await exec(options, context, () => execSession(options, host));
+  const status = await exec(options, context, () => execSession(options, host));
+  warmMonitor(options, context.dataRoot);
+  return status;
 }

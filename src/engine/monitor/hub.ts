@@ -11,12 +11,8 @@ import { deliver, type Sink } from "../deliver.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { Client, type ClientHandler } from "./client.ts";
 import { type Frame, frame, jsonFrame, jsonOf } from "./frames.ts";
-import {
-  type ClientRequest,
-  type ExecAnswer,
-  type MonitoredExec,
-  monitorSocket,
-} from "./request.ts";
+import { ExecService, type ExecSurroundings } from "./exec_service.ts";
+import { type ClientRequest, type ExecAnswer, execSocket, monitorSocket } from "./request.ts";
 
 /** What the hub needs of the life that goes on. */
 export interface LiveStreams {
@@ -36,8 +32,8 @@ export interface HubOrders {
   restart(seconds: number | undefined): Promise<void>;
 }
 
-/** Runs a command in the container for a client. @param taken told before anything is done */
-export type ExecService = (request: MonitoredExec, taken: () => void) => Promise<ExecAnswer>;
+/** What the hub leaves to its monitor of what an exec needs. */
+export type HubExec = Omit<ExecSurroundings, "sockets">;
 
 /** Connections at once; descriptors are needed for other things, too. */
 const MOST_CLIENTS = 500;
@@ -72,11 +68,12 @@ export class Hub implements ClientHandler {
   #emptied: (() => void) | undefined;
 
   /** Listens in the container's directory. @throws Error when the socket cannot be made */
-  constructor(directory: string, orders: HubOrders, exec: ExecService) {
+  constructor(directory: string, orders: HubOrders, exec: HubExec) {
     this.#orders = orders;
-    this.#exec = exec;
     this.#directory = openFile(directory, O.PATH | O.DIRECTORY);
     const unix = monitorSocket(this.#directory);
+    const sockets = { monitor: unix, exec: execSocket(this.#directory) };
+    this.#exec = new ExecService({ ...exec, sockets });
     removeOld(unix);
     const clients = new WeakMap<object, Client>();
     this.#server = Bun.listen({
@@ -141,6 +138,7 @@ export class Hub implements ClientHandler {
   /** Stops listening, and waits until those who were let go have read everything: the owner, and others for a while. */
   async close(): Promise<void> {
     this.#server.stop();
+    this.#exec.close();
     // They have ended with the container, and are about to say so.
     await Promise.race([Promise.all(this.#execs), Bun.sleep(LINGER)]);
     for (const client of this.#clients) client.finish();
@@ -205,11 +203,14 @@ export class Hub implements ClientHandler {
         return void answer(client, this.#orders.restart(request.seconds).then(() => null));
       case "exec": {
         const taken = () => void client.send(jsonFrame("answer", { result: TAKEN }));
-        const exec = answer(client, this.#exec(request, taken)).then(() => {
+        const exec = answer(client, this.#exec.exec(request, taken)).then(() => {
           this.#execs.delete(exec);
         });
         return void this.#execs.add(exec);
       }
+      case "warm":
+        // Whoever said so is gone; not being able to is no matter.
+        return void this.#exec.warm().catch(() => {});
       default:
         return client.close();
     }

@@ -25,13 +25,13 @@ import { prepareRun, userNamespace } from "../run/preparation.ts";
 import { statusOf } from "../run/status.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
-import { type ExecService, Hub } from "./hub.ts";
+import { Hub } from "./hub.ts";
 import { monitoredLife } from "./life.ts";
 import { begun, isStopWanted, keepEnd } from "./kept_record.ts";
 import { driverOf } from "./kept_driver.ts";
 import type { ContainerLog } from "./container_log.ts";
 import { openLog } from "./log.ts";
-import { type ExecAnswer, MONITOR_FD, type MonitoredExec, type MonitorRequest } from "./request.ts";
+import { MONITOR_FD, type MonitorRequest } from "./request.ts";
 import { lockToStart } from "./start_lock.ts";
 import { StatusPipe } from "./status_pipe.ts";
 import { Stopper } from "./stopper.ts";
@@ -158,7 +158,7 @@ class Monitor {
   async #serve(it: Monitored): Promise<void> {
     const { container, options } = it;
     this.#log = await openLog(container.directory, container.id, options.log);
-    const exec: ExecService = (request, taken) => this.#exec(container.id, request, taken);
+    const exec = { id: container.id, context: this.#context, cold: () => this.#goToSleep() };
     const hub = this.#hub = new Hub(container.directory, this.#stopper, exec);
     if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     this.#stopper.obeySignals();
@@ -276,15 +276,6 @@ class Monitor {
       preparation?.giveUp();
       this.#stopper.unwatch();
       await this.#group?.end();
-    }
-  }
-
-  async #exec(id: string, request: MonitoredExec, taken: () => void): Promise<ExecAnswer> {
-    const { serveExec } = await import("../exec/serve_exec.ts");
-    try {
-      return await serveExec(id, request, this.#context, taken);
-    } finally {
-      this.#goToSleep();
     }
   }
 

@@ -65,10 +65,17 @@ export type ClientRequest =
   | { op: "stopped" }
   /** Runs a command in the container. Answered at once whether the monitor does it, and then when it has ended. */
   | ({ op: "exec" } & MonitoredExec)
+  /** A command was executed in the container, and more may follow: the monitor could do these. Never answered. */
+  | { op: "warm" }
   /** Stops the container and starts it again. Answered when it runs. `seconds`: before SIGKILL, -1 is never. */
   | { op: "restart"; seconds?: number | undefined };
 
 /** The socket of a container's monitor, below a descriptor of its directory: sun_path is short, stores may be deep. */
 export function monitorSocket(directoryFd: number): string {
   return `/proc/self/fd/${directoryFd}/monitor.sock`;
+}
+
+/** A link to it that is there while the monitor is ready to do an exec. */
+export function execSocket(directoryFd: number): string {
+  return `/proc/self/fd/${directoryFd}/exec.sock`;
 }
