@@ -135,7 +135,7 @@ test("events tell docker's story", async () => {
   expect(events[0]).toEqual({
     kind: "resolved",
     tag: "latest",
-    name: `${server.host}/x`,
+    name: "x",
     defaultTag: true,
   });
   expect(states(only.descriptor.digest).filter((state) => !state.endsWith("ing"))).toEqual([

@@ -76,7 +76,7 @@ export async function pullLocked(
     references,
     (one) => resolveImage(client, one, wanted, isAsked, signal),
   );
-  const { tag = reference.digest ?? "latest", familiarName: name, tagIsDefault } = reference;
+  const { tag = reference.digest ?? "latest", repository: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
   const atOnce = settingOf(settings, "max-concurrent-downloads");
   const workers = layerWorkers(userns, self, atOnce);

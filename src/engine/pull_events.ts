@@ -2,7 +2,7 @@
 
 /** One layer is named by its digest as received. */
 export type PullEvent =
-  /** What is pulled, once the registry has answered: docker's "TAG: Pulling from NAME". */
+  /** What is pulled, once the registry has answered: docker's "TAG: Pulling from NAME", which has no registry. */
   | { kind: "resolved"; tag: string; name: string; defaultTag: boolean }
   | { kind: "layer"; digest: string; state: LayerState }
   /** The digest of what was asked for: of the index when there is one. */

@@ -69,7 +69,7 @@ describe("a mirror", () => {
       { home },
     );
     expect([stdout, status]).toEqual(["hello\n", 0]);
-    expect(stderr).toContain("1: Pulling from app\n");
+    expect(stderr).toContain("1: Pulling from library/app\n");
     expect(await tsboxOk(["images", "--format", "{{.Repository}}:{{.Tag}}"], { home })).toBe(
       "app:1\n",
     );
