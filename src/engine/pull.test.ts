@@ -178,6 +178,40 @@ test("an image of several platforms: the machine's own or the one asked for", as
   expect(await code(pull("x:single", { platform: "linux/riscv64" }))).toBe("not-found");
 });
 
+/** What the registry is asked for by this, but how it speaks. */
+async function asked(name: string): Promise<string[]> {
+  const before = server.requests.length;
+  await pull(name);
+  return server.requests.slice(before).map(({ path }) => path).filter((path) => path !== "/v2/");
+}
+
+test("of an image that is here nothing is asked for but what its name means", async () => {
+  const only = layer(archive(file("a", "1")));
+  const manifest = server.addImage("x", "one", [only]);
+  server.addIndex("x", "all", [manifest]);
+  const image = await pull("x:all");
+  expect(await asked("x:all")).toEqual(["/v2/x/manifests/all"]);
+  expect(await asked("x:one")).toEqual(["/v2/x/manifests/one"]);
+  expect(findImage(root, `${server.host}/x:one`)?.id).toBe(image.id);
+  server.addImage("x", "other", [only], { Cmd: ["sh"] });
+  const [, config, ...more] = await asked("x:other");
+  expect([config, more]).toEqual([expect.stringMatching(/^\/v2\/x\/blobs\/sha256:/), []]);
+});
+
+test("a document of the store that a bad disk has changed is asked for again, and mended", async () => {
+  const manifest = server.addImage("x", "one", [layer(archive(file("a", "1")))]);
+  server.addIndex("x", "all", [manifest]);
+  const { id } = await pull("x:all");
+  const { blobs } = storePaths(root);
+  for (const digest of [id, manifest.digest]) {
+    const path = `${blobs}/${digest.slice(7)}`;
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.toReversed());
+    expect((await asked("x:all")).filter((asked) => asked.endsWith(digest))).toHaveLength(1);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  }
+});
+
 test("an image asked for by its digest gets no name", async () => {
   const manifest = server.addImage("x", "v1", [layer(archive(file("a", "1")))]);
   const image = await pull(`x@${manifest.digest}`);

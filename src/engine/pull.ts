@@ -2,6 +2,7 @@
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
+import { storedDocument } from "../storage/content_store.ts";
 import type { StoredImage } from "../storage/image_index.ts";
 import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
@@ -13,7 +14,7 @@ import type { PullEvent } from "./pull_events.ts";
 import { layerWorkers, provideLayers } from "./pull/layers.ts";
 import { unpackLimits } from "./pull/limits.ts";
 import { registerImage } from "./pull/register.ts";
-import { resolveImage } from "./pull/resolve.ts";
+import { resolveImage, type Resolving } from "./pull/resolve.ts";
 import { registryOptions } from "./registry_options.ts";
 import { firstFound, searchedReferences } from "./short_names.ts";
 import { settingOf } from "./settings/table.ts";
@@ -72,9 +73,13 @@ export async function pullLocked(
   const platform = options.platform ?? settingOf(settings, "default-platform");
   const wanted = platform === undefined ? hostPlatform() : parsePlatform(platform);
   const isAsked = platform !== undefined;
+  const resolving: Resolving = {
+    signal,
+    known: (descriptor, limit) => storedDocument(dataRoot, descriptor, limit),
+  };
   const { reference, found: remote } = await firstFound(
     references,
-    (one) => resolveImage(client, one, wanted, isAsked, signal),
+    (one) => resolveImage(client, one, wanted, isAsked, resolving),
   );
   const { tag = reference.digest ?? "latest", repository: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });

@@ -4,7 +4,7 @@
  * A blob has its name only when it is complete, checked and on the disk; it never changes then.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
-import { type Digest, digestAlgorithm, digestHex, isDigest } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm, digestHex, digestOf, isDigest } from "../oci/digest.ts";
 import { storePaths } from "./layout.ts";
 import { syncDirectory, writeDurably } from "./replace_file.ts";
 
@@ -25,6 +25,25 @@ export function partialPath(dataRoot: string, digest: Digest): string {
 
 export function hasBlob(dataRoot: string, digest: Digest): boolean {
   return existsSync(blobPath(dataRoot, digest));
+}
+
+/**
+ * A manifest or config, checked; undefined when it is not there as `descriptor` says, also when a bad disk has changed it.
+ * @param limit bytes, since a descriptor may name anything: a layer, too
+ */
+export function storedDocument(
+  dataRoot: string,
+  { digest, size }: { digest: Digest; size: number },
+  limit: number,
+): Uint8Array | undefined {
+  const path = blobPath(dataRoot, digest);
+  try {
+    if (size > limit || statSync(path).size !== size) return undefined;
+    const bytes = readFileSync(path);
+    return digestOf(bytes, digestAlgorithm(digest)) === digest ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Stores a small blob whose digest was checked; also in the place of one that a bad disk has changed. */

@@ -4,6 +4,8 @@ import {
   choosePlatform,
   type Descriptor,
   type Manifest,
+  MAX_CONFIG_SIZE,
+  MAX_MANIFEST_SIZE,
   parseManifest,
 } from "../../oci/manifest.ts";
 import {
@@ -27,6 +29,13 @@ export interface RemoteImage {
   platform: Platform;
 }
 
+/** How documents are got. */
+export interface Resolving {
+  signal: AbortSignal;
+  /** What the store has under this digest, checked: that is not asked for. `limit` is in bytes. */
+  known(descriptor: Descriptor, limit: number): Uint8Array | undefined;
+}
+
 /**
  * @param wanted the platform to run it on @param isAsked the user named it, so nothing else will do
  * @throws TsboxError as RegistryClient, parseManifest, choosePlatform; "corrupt" when manifest and config
@@ -37,10 +46,11 @@ export async function resolveImage(
   reference: Reference,
   wanted: Platform,
   isAsked: boolean,
-  signal: AbortSignal,
+  resolving: Resolving,
 ): Promise<RemoteImage> {
+  const { signal, known } = resolving;
   const top = await client.resolve(reference, { signal });
-  const manifestDocument = await chosenManifest(client, reference, top, wanted, signal);
+  const manifestDocument = await chosenManifest(client, reference, top, wanted, resolving);
   const { bytes, descriptor } = manifestDocument;
   const manifest = parseManifest(bytes, descriptor.mediaType);
   if (manifest.kind === "index") {
@@ -49,7 +59,8 @@ export async function resolveImage(
       `Cannot pull ${reference.familiar}: its index lists an index`,
     );
   }
-  const configBytes = await client.config(reference, manifest.config, { signal });
+  const configBytes = known(manifest.config, MAX_CONFIG_SIZE) ??
+    await client.config(reference, manifest.config, { signal });
   const config = parseImageConfig(configBytes);
   if (config.diffIds.length !== manifest.layers.length) {
     throw new TsboxError(
@@ -67,12 +78,14 @@ async function chosenManifest(
   reference: Reference,
   top: Resolved,
   wanted: Platform,
-  signal: AbortSignal,
+  { signal, known }: Resolving,
 ): Promise<{ descriptor: Descriptor; bytes: Uint8Array }> {
   const parsed = parseManifest(top.bytes, top.descriptor.mediaType);
   if (parsed.kind === "manifest") return top;
   const descriptor = choosePlatform(parsed, wanted, reference.familiar);
-  return { descriptor, bytes: await client.manifest(reference, descriptor, { signal }) };
+  const bytes = known(descriptor, MAX_MANIFEST_SIZE) ??
+    await client.manifest(reference, descriptor, { signal });
+  return { descriptor, bytes };
 }
 
 function platformOf({ os, architecture, variant }: ImageConfig): Platform {
