@@ -12,6 +12,7 @@ import type { ImageSummary } from "./api_types.ts";
 import type { EngineContext } from "./context.ts";
 import { booleanFilter, type Filters, hasLabels, lacksLabels, timeFilter } from "./filters.ts";
 import type { DiskShare } from "./image_sizes.ts";
+import { namePattern } from "./name_pattern.ts";
 
 /** The filters {@link imageSummaries} obeys. */
 export const IMAGE_FILTERS = [
@@ -66,7 +67,8 @@ export function imageSummaries(
 
 /**
  * The images, newest first.
- * Throws TsboxError("not-found") for a `before` or `since` image that is not there.
+ * Throws TsboxError("not-found") for a `before` or `since` image that is not there, ("invalid-argument") for filters
+ * that mean nothing.
  */
 export function listedImages(
   context: EngineContext,
@@ -76,7 +78,7 @@ export function listedImages(
   const { dataRoot } = context;
   const images = listEntries(dataRoot);
   const patterns = [...(filters.get("reference") ?? []), ...(named === undefined ? [] : [named])]
-    .flatMap(globs);
+    .flatMap(namePatterns);
   const isWanted = filters.size === 0 ? undefined : entryFilter(images, filters, Date.now());
   const byLabel = filters.has("label") || filters.has("label!");
   const found: ListedImage[] = [];
@@ -173,23 +175,20 @@ function withTag(text: string): string {
 }
 
 /** Leaves those of its names that a pattern fits; false when none is left. */
-function hasNames(image: ListedImage, patterns: readonly Bun.Glob[]): boolean {
+function hasNames(image: ListedImage, patterns: readonly RegExp[]): boolean {
   const fits = (canonical: string) => {
     const name = familiarForm(canonical);
     // A pattern without tag fits every tag.
     const repository = name.replace(/@.*$|:[^/:]*$/, "");
-    return patterns.some((glob) => glob.match(name) || glob.match(repository));
+    return patterns.some((pattern) => pattern.test(name) || pattern.test(repository));
   };
   image.names = image.names.filter(fits);
   image.digests = image.digests.filter(fits);
   return image.names.length + image.digests.length > 0;
 }
 
-/** As Go's path.Match: `*` stays within a path component, and there are no alternatives in braces. */
-function globs(pattern: string): Bun.Glob[] {
-  return [...new Set([pattern, familiarOf(pattern)])].map((text) =>
-    new Bun.Glob(text.replace(/[{}!]/g, "\\$&").replace(/\*+/g, "*"))
-  );
+function namePatterns(text: string): RegExp[] {
+  return [...new Set([text, familiarOf(text)])].map(namePattern);
 }
 
 /** `docker.io/library/alpine` is asked for as `alpine`. */

@@ -99,6 +99,9 @@ test("images can be asked for by repository, tag and pattern", async () => {
   expect(await names("--filter", "reference=team/*")).toBe("team/app:1\n");
   expect(await names("--filter", "reference=*:1")).toBe("busybox:1\n");
   expect(await names("nothing")).toBe("");
+  expect(await failure("images", "-f", "reference=busybox[")).toStartWith(
+    'tsbox: syntax error in pattern "busybox["; ',
+  );
 });
 
 test("images filters by dangling, label, before and since", async () => {
