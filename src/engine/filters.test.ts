@@ -46,3 +46,23 @@ test("a time is a date, seconds since the epoch or a duration before now", () =>
     expect(() => timeFilter(bad, now)).toThrow(`Cannot read "${bad}" as a time`);
   }
 });
+
+test("a time without a zone is this machine's, to the hour, the minute or the day", () => {
+  const { TZ } = process.env;
+  process.env["TZ"] = "America/New_York";
+  try {
+    const time = (text: string) => new Date(timeFilter(text, 0)).toISOString();
+    expect(time("2024-05-01")).toBe("2024-05-01T04:00:00.000Z");
+    expect(time("2024-05-01T10")).toBe("2024-05-01T14:00:00.000Z");
+    expect(time("2024-05-01T10:20")).toBe("2024-05-01T14:20:00.000Z");
+    expect(time("2024-05-01T10:20:30.123456789")).toBe("2024-05-01T14:20:30.123Z");
+    expect(time("2024-05-01Z")).toBe("2024-05-01T00:00:00.000Z");
+    expect(time("2024-05-01T10+02:00")).toBe("2024-05-01T08:00:00.000Z");
+    for (const bad of ["2024-13-01", "2024-05-01x", "2024-05-01 10:20", "2024-05-01T25:00"]) {
+      expect(() => time(bad)).toThrow("as a time");
+    }
+  } finally {
+    if (TZ === undefined) delete process.env["TZ"];
+    else process.env["TZ"] = TZ;
+  }
+});

@@ -75,8 +75,8 @@ export function booleanFilter(filters: Filters, key: string): boolean | undefine
 }
 
 /**
- * A point in time as docker's filters take it: RFC 3339 or a date, Unix seconds, or a duration
- * before now such as `1h30m`. Milliseconds since the epoch. Throws TsboxError("invalid-argument").
+ * A point in time as docker's filters take it: RFC 3339 or the beginning of it down to a date, Unix seconds, or a
+ * duration before now such as `1h30m`. Milliseconds since the epoch. Throws TsboxError("invalid-argument").
  */
 export function timeFilter(value: string, now: number): number {
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
@@ -86,9 +86,20 @@ export function timeFilter(value: string, now: number): number {
     return now -
       parts.reduce((sum, [, count, unit = ""]) => sum + Number(count) * (units[unit] ?? 0), 0);
   }
-  const time = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN;
+  const time = pointInTime(value);
   if (!Number.isNaN(time)) return time;
   throw new TsboxError("invalid-argument", `Cannot read "${value}" as a time`, {
     hint: "write 2024-01-31, 2024-01-31T12:00:00Z, Unix seconds or a duration such as 10m",
   });
+}
+
+/** NaN for what is none. Without a zone it is this machine's time, also of a date alone, which JavaScript takes for UTC. */
+function pointInTime(text: string): number {
+  const [, date, hour = "00", minute = "00", second = "00", fraction = "", zone = ""] =
+    /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(\.\d+)?)?)?)?(Z|[+-]\d\d:\d\d)?$/.exec(
+      text,
+    ) ?? [];
+  return date === undefined
+    ? NaN
+    : Date.parse(`${date}T${hour}:${minute}:${second}${fraction.slice(0, 4)}${zone}`);
 }
