@@ -31,7 +31,13 @@ export function execByMonitor(options: ExecOptions, dataRoot: string): number | 
   if (monitor === undefined) return undefined;
   const stdio = containerStdio(options.interactive);
   try {
-    return ask(monitor, options, stdio.descriptors);
+    const status = ask(monitor, options, stdio.descriptors);
+    if (status !== "silent") return status;
+    // One that lives has too many clients, and nothing was done.
+    const again = connect(options, dataRoot, execSocket);
+    if (again === undefined) throw lost();
+    closeFile(again);
+    return undefined;
   } finally {
     stdio.abandoned();
     closeFile(monitor);
@@ -71,7 +77,7 @@ function ask(
   monitor: number,
   options: ExecOptions,
   descriptors: MonitoredExec["descriptors"],
-): number | undefined {
+): ReturnType<typeof statusFrom> {
   const listener = listenerOf(monitor);
   if (listener === undefined) return undefined;
   const request = jsonFrame("request", { op: "exec", options, pid: process.pid, descriptors });
@@ -81,19 +87,19 @@ function ask(
   return statusFrom(monitor);
 }
 
-/** Undefined when nothing was done. */
-function statusFrom(monitor: number): number | undefined {
+function lost(): TsboxError {
+  return new TsboxError("host", "Cannot tell how the command ended: the container's monitor died");
+}
+
+/** Undefined when nothing was done; silent: the connection ended. */
+function statusFrom(monitor: number): number | undefined | "silent" {
   const reader = new FrameReader();
-  let taken = false;
   for (let bytes = receiveSome(monitor); bytes !== undefined; bytes = receiveSome(monitor)) {
-    for (const frame of reader.push(bytes)) {
-      // From ourselves: it is not checked again.
-      const answer = resultOf(new TextDecoder().decode(frame.bytes)) as ExecAnswer;
-      if (answer === "declined") return undefined;
-      if (answer !== "taken") return answer.status;
-      taken = true;
-    }
+    const [frame] = reader.push(bytes);
+    if (frame === undefined) continue;
+    // From ourselves: it is not checked again.
+    const answer = resultOf(new TextDecoder().decode(frame.bytes)) as ExecAnswer;
+    return answer === "declined" ? undefined : answer.status;
   }
-  if (!taken) return undefined;
-  throw new TsboxError("host", "Cannot tell how the command ended: the container's monitor died");
+  return "silent";
 }

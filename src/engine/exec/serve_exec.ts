@@ -9,18 +9,16 @@ import type { ExecSession } from "./session.ts";
 
 /**
  * Runs a command in the monitor's container.
- * @param id the container's @param begun told when it is ours to do, and before anything is done
+ * @param id the container's
  * @throws TsboxError as {@link exec}
  */
 export async function serveExec(
   id: string,
   { options, pid, descriptors }: MonitoredExec,
   context: EngineContext,
-  begun: () => void,
 ): Promise<ExecAnswer> {
   const taken = takeDescriptors(pid, descriptors, () => isOfOurVersion(pid));
   if (taken === undefined) return "declined";
-  begun();
   const [stdin = -1, stdout = -1, stderr = -1] = taken;
   const close = () => taken.splice(0).forEach(closeFile);
   const session: ExecSession = {

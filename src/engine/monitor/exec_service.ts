@@ -35,15 +35,12 @@ export class ExecService {
     this.#stayWarm();
   }
 
-  /**
-   * Runs a command in the container.
-   * @param taken told before anything is done @throws TsboxError why it could not start
-   */
-  async exec(request: MonitoredExec, taken: () => void): Promise<ExecAnswer> {
+  /** Runs a command in the container. @throws TsboxError why it could not start */
+  async exec(request: MonitoredExec): Promise<ExecAnswer> {
     const { serveExec } = await import("../exec/serve_exec.ts");
     const { id, context } = this.#surroundings;
     try {
-      return await serveExec(id, request, context, taken);
+      return await serveExec(id, request, context);
     } finally {
       this.#stayWarm();
     }

@@ -44,8 +44,8 @@ export interface MonitoredExec {
   descriptors: readonly [number, number, number];
 }
 
-/** What becomes of it: it is being done, how it ended; or nothing was done, and the caller has to do it. */
-export type ExecAnswer = "taken" | { status: number } | "declined";
+/** What became of it; or nothing was done, and the caller has to do it. */
+export type ExecAnswer = { status: number } | "declined";
 
 /** The first frame of a client on the monitor's socket. */
 export type ClientRequest =
@@ -63,7 +63,7 @@ export type ClientRequest =
   | { op: "wait" }
   /** The user wants the container to be over: it is not started again. Answered at once. */
   | { op: "stopped" }
-  /** Runs a command in the container. Answered at once whether the monitor does it, and then when it has ended. */
+  /** Runs a command in the container. Answered when that has ended, or at once when the monitor does not do it. */
   | ({ op: "exec" } & MonitoredExec)
   /** A command was executed in the container, and more may follow: the monitor could do these. Never answered. */
   | { op: "warm" }
