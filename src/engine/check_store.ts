@@ -2,14 +2,13 @@
 import { messageOf, TsboxError } from "../errors.ts";
 import { isReadWritable } from "../ffi/quick_files.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
-import type { StoredImage } from "../storage/image_index.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
 import { checkBlobs } from "./check/blobs.ts";
 import { checkContainers } from "./check/containers.ts";
 import { documentsInBlobs } from "./check/documents.ts";
 import { checkImages } from "./check/images.ts";
-import { fetchMissing } from "./check/fetch_missing.ts";
+import { type Fetchable, fetchMissing } from "./check/fetch_missing.ts";
 import { checkIndex } from "./check/index_file.ts";
 import { checkLeftovers } from "./check/leftovers.ts";
 import type { Problem } from "./check/problem.ts";
@@ -56,8 +55,15 @@ export async function checkStore(
       if (!repair || mendable.length === 0 || round === MAX_ROUNDS - 1) {
         return [...findings, ...problems.map((problem) => finding(problem, "found"))];
       }
-      for (const problem of mendable) findings.push(await mended(problem));
-      if (findings.some(({ state }) => state === "failed")) return findings;
+      const done: Finding[] = [];
+      for (const problem of mendable) done.push(await mended(problem));
+      const failed = done.filter(({ state }) => state === "failed");
+      // What has failed may have needed what was mended behind it.
+      findings.push(...done.filter((one) => !failed.includes(one)));
+      if (failed.length === done.length) {
+        const hopeless = problems.filter(({ mend }) => mend === undefined);
+        return [...findings, ...failed, ...hopeless.map((problem) => finding(problem, "found"))];
+      }
     }
     return findings;
   } finally {
@@ -96,7 +102,7 @@ async function problemsOf(
   const index = checkIndex(dataRoot, documents, good);
   const userns = ownNamespace(context);
   const unpack = unpackerOf({ dataRoot, userns, self, limits: unpackLimits(context), signal });
-  const fetch = (image: StoredImage) => fetchMissing(image, context, { self, signal });
+  const fetch = (image: Fetchable) => fetchMissing(image, context, { self, signal });
   const finishFilling = async (volume: string) => {
     const job = { layers: [], ids: userns().map.kind, volatile: false, volumes: [{ volume }] };
     await startJob({ kind: "fill", ...job }, userns(), self).result;

@@ -156,7 +156,8 @@ test("changes made by several processes at once are all kept", async () => {
     import { updateImages } from ${JSON.stringify(`${import.meta.dir}/image_index.ts`)};
     const [root, who] = process.argv.slice(-2);
     const id = (i) => "sha256:" + (who + i.toString(16)).padEnd(64, "0");
-    const rest = { names: [], digests: [], config: {}, chainIDs: [] };
+    const rest = { names: [], digests: [], config: {}, chainIDs: [], layers: [], platform: {},
+      manifestDigest: "" };
     for (let i = 0; i < 20; i++) updateImages(root, (old) => [...old, { id: id(i), ...rest }]);
   `;
   writeFileSync(`${root}/writer.ts`, script);
@@ -190,6 +191,20 @@ test("a change of names alone leaves the record as it is", () => {
   updateImages(root, (old) => old.map((entry) => ({ ...entry, names: ["localhost/x:1"] })));
   expect(findImage(root, "localhost/x:1")?.config.architecture).toBe("amd64");
   expect(statSync(path).ino).toBe(before);
+});
+
+test("an index in which a bit has flipped is read, and not written over", () => {
+  add(image("aa", ["docker.io/library/a:1"]));
+  const path = `${root}/images.json`;
+  const flipped = readFileSync(path, "utf8").replace("library/a:1", "library/c:1");
+  writeFileSync(path, flipped);
+  expect(findImage(root, "c:1")).toBeDefined();
+  expect(() => updateImages(root, () => [])).toThrow("it is not as it was written");
+  expect(readFileSync(path, "utf8")).toBe(flipped);
+  // Older versions wrote no sum.
+  writeFileSync(path, flipped.replace(/,"sum":"[^"]*"/, ""));
+  updateImages(root, (images) => images);
+  expect(findImage(root, "c:1")).toBeDefined();
 });
 
 test("an index of version 1, which has the images whole, is read and carried over", () => {

@@ -5,6 +5,7 @@
  */
 import { ERRNO } from "../ffi/errno.ts";
 import { exists, isErrno, readText, unlink, writeText } from "../ffi/quick_files.ts";
+import { digestOf } from "../oci/digest.ts";
 import { parseReference } from "../oci/reference.ts";
 import { messageOf, TsboxError } from "../errors.ts";
 import {
@@ -27,6 +28,8 @@ interface IndexFile {
   /** Version 1 had the images whole in it; it is read, and gone with the first change. */
   version: 1 | 2;
   images: ImageEntry[];
+  /** Digest of the images as they are written; older versions wrote none. */
+  sum?: string;
 }
 
 /**
@@ -34,6 +37,31 @@ interface IndexFile {
  * @throws TsboxError "corrupt" when the index cannot be read, "unsupported" when a newer tsbox wrote it
  */
 export function listEntries(dataRoot: string): ImageEntry[] {
+  return readIndex(dataRoot)?.images ?? [];
+}
+
+/**
+ * {@link listEntries} for who deletes what the index does not speak of: should a bit of a name or an id have flipped
+ * on the disk, that could be a complete image.
+ * @throws TsboxError as listEntries, "corrupt" also when the index is not as it was written
+ */
+export function verifiedEntries(dataRoot: string): ImageEntry[] {
+  const file = readIndex(dataRoot);
+  if (file === undefined) return [];
+  if (hasItsSum(file)) return file.images;
+  throw damagedIndex(storePaths(dataRoot).images, "it is not as it was written");
+}
+
+/** Whether an index is as it was written, as far as it says. Pure. */
+export function hasItsSum({ images, sum }: { images: unknown[]; sum?: unknown }): boolean {
+  return sum === undefined || sum === sumOf(images);
+}
+
+function sumOf(images: unknown[]): string {
+  return digestOf(new TextEncoder().encode(JSON.stringify(images)));
+}
+
+function readIndex(dataRoot: string): IndexFile | undefined {
   const path = storePaths(dataRoot).images;
   let text: string;
   try {
@@ -73,14 +101,14 @@ export function wholeImage(dataRoot: string, entry: ImageEntry): StoredImage | u
   return again;
 }
 
-function decode(path: string, text: string): ImageEntry[] {
+function decode(path: string, text: string): IndexFile {
   let file: unknown;
   try {
     file = JSON.parse(text);
   } catch (error) {
     throw damagedIndex(path, messageOf(error), error);
   }
-  if (isIndexFile(file)) return file.images;
+  if (isIndexFile(file)) return file;
   if (isOurs(file)) throw damagedIndex(path, "it is no list of images");
   throw new TsboxError("unsupported", `Cannot read "${path}": another version of tsbox wrote it`, {
     hint: "use that version, or another --data-root",
@@ -88,9 +116,8 @@ function decode(path: string, text: string): ImageEntry[] {
 }
 
 /** A new store has no images. One that had some has lost them all: what is in it must not be taken for unneeded. */
-function noIndex(dataRoot: string): ImageEntry[] {
+function noIndex(dataRoot: string): undefined {
   if (exists(indexCopy(dataRoot))) throw damagedIndex(storePaths(dataRoot).images, "it is gone");
-  return [];
 }
 
 /** Where a second index is, should a damaged disk take the first: names of images are nowhere else. Pure. */
@@ -125,7 +152,7 @@ export function updateImages(
   change: (images: ImageEntry[]) => (ImageEntry | StoredImage)[],
 ): void {
   const { imagesLock } = storePaths(dataRoot);
-  withLock(imagesLock, () => writeIndex(dataRoot, change(listEntries(dataRoot))));
+  withLock(imagesLock, () => writeIndex(dataRoot, change(verifiedEntries(dataRoot))));
 }
 
 /** Puts an index in the place of one that cannot be read. What it does is durable when this returns. */
@@ -136,7 +163,8 @@ export function replaceIndex(dataRoot: string, after: readonly (ImageEntry | Sto
 /** The caller holds images.lock. */
 function writeIndex(dataRoot: string, after: readonly (ImageEntry | StoredImage)[]): void {
   writeImages(dataRoot, after.filter(isWhole));
-  const file: IndexFile = { version: 2, images: after.map(entryOf) };
+  const images = after.map(entryOf);
+  const file: IndexFile = { version: 2, images, sum: sumOf(images) };
   const text = `${JSON.stringify(file)}\n`;
   replaceFile(storePaths(dataRoot).images, text);
   writeCopy(indexCopy(dataRoot), text);

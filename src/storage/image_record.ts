@@ -102,9 +102,14 @@ function unreadable(path: string, reason: string, cause?: unknown): TsboxError {
   });
 }
 
-/** We alone write these files, whole: one field vouches for the others. */
+/** We alone write these files, whole; a bit that has flipped on the disk can have taken a field away. */
 function isRecord(value: unknown): value is ImageRecord {
-  return typeof value === "object" && value !== null && "config" in value && "chainIDs" in value;
+  return typeof value === "object" && value !== null &&
+    "config" in value && typeof value.config === "object" && value.config !== null &&
+    "platform" in value && typeof value.platform === "object" && value.platform !== null &&
+    "manifestDigest" in value && typeof value.manifestDigest === "string" &&
+    "chainIDs" in value && Array.isArray(value.chainIDs) &&
+    "layers" in value && Array.isArray(value.layers);
 }
 
 /** Writes the records of images, durably. The caller holds images.lock; the index comes afterwards. */

@@ -104,16 +104,30 @@ test("a layer without its record is unpacked anew", async () => {
 
 const index = () => `${store}/images.json`;
 
+function changeIndex(from: string | RegExp, to: string): void {
+  const before = readFileSync(index(), "utf8");
+  // Where the digit was a 0, it becomes the 1 that it was not.
+  const after = [to, to.replace(/0$/, "1")].map((text) => before.replace(from, text));
+  writeFileSync(index(), after.find((text) => text !== before) ?? "");
+}
+
 test.each(
   [
     ["torn", () => truncateSync(index(), 100)],
     ["gone", () => rmSync(index())],
     ["changed", () => writeFileSync(index(), '{"version":2,"images":[{"id":"sha256:0"}]}')],
+    ["flipped in an id", () => changeIndex(/"id":"sha256:./, '"id":"sha256:0')],
+    ["flipped in a name", () => changeIndex("/other:", "/otter:")],
+    ["gone together with a layer's record", () => {
+      rmSync(index());
+      const [layer = ""] = readdirSync(`${store}/layers`);
+      truncateSync(`${store}/layers/${layer}/layer.json`, 10);
+    }],
     ["no list", () => writeFileSync(index(), '{"version":2,"images":{}}')],
   ] as const,
 )("an index that is %s is made anew, with all names", async (_, damage) => {
   await tsboxOk(["tag", box.image, "other"], { home: box.home });
-  await mends(damage, /^image index: images.json is missing or cannot be read/);
+  await mends(damage, /^image index: images.json is missing or damaged/);
   expect(await tsboxOk(["rmi", "other"], { home: box.home })).toContain("Untagged: other:latest");
 });
 
@@ -250,6 +264,10 @@ test.each(
     ["a layer that was cut", () => truncateSync(layerBlobs()[0] ?? "", 20)],
     ["the manifest", () => flipBit(documents()[0] ?? "")],
     ["the config", () => truncateSync(documents()[1] ?? "", 20)],
+    ["the manifest, lost with the image's record,", () => {
+      flipBit(documents()[0] ?? "");
+      for (const name of readdirSync(`${store}/images`)) rmSync(`${store}/images/${name}`);
+    }],
   ] as const,
 )("%s is deleted and fetched again from the image's registry", async (_, damage) => {
   const before = await saved();

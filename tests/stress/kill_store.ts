@@ -2,7 +2,12 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type EngineContext, makeContext } from "../../src/engine/context.ts";
 import { checkStore } from "../../src/engine/check_store.ts";
-import { listEntries, listImages } from "../../src/storage/image_index.ts";
+import {
+  type ImageEntry,
+  listEntries,
+  listImages,
+  replaceIndex,
+} from "../../src/storage/image_index.ts";
 import { blobSize, blobsOf } from "../../src/storage/image_files.ts";
 import { hasLayer } from "../../src/storage/layers.ts";
 import { lockFile } from "../../src/storage/lock.ts";
@@ -57,8 +62,9 @@ export class KillStore {
   restore(change?: (index: string) => string): void {
     rmSync(this.#store, { recursive: true, force: true, maxRetries: 20 });
     cpSync(this.#template, this.#store, { recursive: true, verbatimSymlinks: true });
-    const index = `${this.#store}/images.json`;
-    if (change !== undefined) writeFileSync(index, change(readFileSync(index, "utf8")));
+    if (change === undefined) return;
+    const entries: ImageEntry[] = JSON.parse(change(JSON.stringify(listEntries(this.#store))));
+    replaceIndex(this.#store, entries);
   }
 
   /** Runs a command and kills it after so many milliseconds; says whether it was still alive then. */

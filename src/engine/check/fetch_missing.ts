@@ -5,13 +5,18 @@ import type { StoredImage } from "../../storage/image_index.ts";
 import type { EngineContext } from "../context.ts";
 import { pullLocked } from "../pull.ts";
 
+/** An image, or what the index still knows of one: then its digests are those of the platform that is pulled otherwise. */
+export type Fetchable =
+  & Pick<StoredImage, "digests">
+  & Partial<Pick<StoredImage, "platform" | "indexDigest">>;
+
 /**
  * Pulls an image by the digests it came by, until one of its registries has it: what the store has is not fetched
  * again. The caller holds layers.lock.
  * @throws TsboxError as pullImage
  */
 export async function fetchMissing(
-  { digests, platform, indexDigest }: StoredImage,
+  { digests, platform, indexDigest }: Fetchable,
   context: EngineContext,
   { self, signal }: { self: SelfCommand; signal: AbortSignal },
 ): Promise<void> {
@@ -21,7 +26,8 @@ export async function fetchMissing(
   let failure: unknown;
   for (const digest of all) {
     try {
-      await pullLocked(digest, context, { self, signal, platform: formatPlatform(platform) });
+      const wanted = platform === undefined ? {} : { platform: formatPlatform(platform) };
+      await pullLocked(digest, context, { self, signal, ...wanted });
       return;
     } catch (thrown) {
       failure ??= thrown;

@@ -1,16 +1,18 @@
 /** The images of the index: their records, documents and layers. */
 import { existsSync } from "node:fs";
 import { TsboxError } from "../../errors.ts";
-import { chainIDs, hasLayer, layerDirectory, readLayerRecord } from "../../storage/layers.ts";
+import { chainIDs, layerDirectory, readLayerRecord } from "../../storage/layers.ts";
 import {
   type ImageEntry,
   listEntries,
   type StoredImage,
   updateImages,
 } from "../../storage/image_index.ts";
-import { readImage } from "../../storage/image_record.ts";
+import { missingRecord, readImage } from "../../storage/image_record.ts";
 import { type CheckedImage, describeImage } from "../pull/register.ts";
 import { type Problem, short } from "./problem.ts";
+import type { Fetchable } from "./fetch_missing.ts";
+import { layerRecords } from "./layer_records.ts";
 import { type BlobDocuments, documentsOf, hasLayers } from "./documents.ts";
 import { formsOf, isSound, missingBlobs } from "./image_parts.ts";
 import { setLayersAside, type Unpacker } from "./unpacker.ts";
@@ -22,7 +24,7 @@ export interface ImageSources {
   documents: BlobDocuments;
   unpack: Unpacker;
   /** Fetches what the store lacks of an image that has digests. @throws TsboxError */
-  fetch: (image: StoredImage) => Promise<void>;
+  fetch: (image: Fetchable) => Promise<void>;
 }
 
 /** Looks at every image of the index. */
@@ -58,11 +60,27 @@ function recordOf(sources: ImageSources, entry: ImageEntry): StoredImage | undef
 function withoutRecord(entry: ImageEntry, sources: ImageSources): Problem {
   const what = `${shown(entry)}: its record is missing, or not what it must be`;
   const found = documentsOf(entry, sources.documents, sources.good);
-  if (found === undefined) return forgotten(what, entry, sources.dataRoot);
+  if (found === undefined) {
+    return entry.digests.length > 0
+      ? fetched(what, entry, sources)
+      : forgotten(what, entry, sources.dataRoot);
+  }
   return {
     what,
     remedy: "makes it anew from the image's manifest and config",
     mend: () => putRecord(entry, found, sources),
+  };
+}
+
+/** Where neither the record nor the documents that it is made of are there, both come with the image. */
+function fetched(what: string, entry: ImageEntry, { dataRoot, fetch }: ImageSources): Problem {
+  return {
+    what,
+    remedy: "fetches the image from the registry that it came from",
+    mend: async () => {
+      await fetch(entry);
+      if (readImage(dataRoot, entry) === undefined) throw missingRecord(dataRoot, entry.id);
+    },
   };
 }
 
@@ -72,9 +90,7 @@ function putRecord(
   { image, indexDigest }: { image: CheckedImage; indexDigest?: string },
   { dataRoot }: ImageSources,
 ): void {
-  const records = chainIDs(image.config.diffIds).flatMap((chainID) =>
-    hasLayer(dataRoot, chainID) ? [readLayerRecord(dataRoot, chainID)] : []
-  );
+  const records = layerRecords(dataRoot, chainIDs(image.config.diffIds));
   const described = {
     ...describeImage(image, entry, records),
     ...(indexDigest !== undefined && { indexDigest }),
@@ -127,7 +143,11 @@ function brokenLayers(image: StoredImage, broken: string[], sources: ImageSource
   const source = documents.images.get(image.id)?.find((one) => hasLayers(one, good));
   if (source !== undefined) {
     const remedy = "unpacks the image's blobs anew";
-    return { what, remedy, mend: () => unpack(source, broken) };
+    const mend = async () => {
+      await unpack(source, broken);
+      measureAnew(dataRoot, image);
+    };
+    return { what, remedy, mend };
   }
   if (image.digests.length === 0) return forgotten(what, image, dataRoot);
   return {
@@ -138,6 +158,13 @@ function brokenLayers(image: StoredImage, broken: string[], sources: ImageSource
       await sources.fetch(image);
     },
   };
+}
+
+/** The record may have been made while not all layers could say how large they are. */
+function measureAnew(dataRoot: string, { id, chainIDs: chain, ...rest }: StoredImage): void {
+  const size = layerRecords(dataRoot, chain).reduce((sum, layer) => sum + layer.size, 0);
+  if (size === rest.size) return;
+  updateImages(dataRoot, (images) => images.map((one) => one.id === id ? { ...one, size } : one));
 }
 
 function isLayer(dataRoot: string, chainID: string, diffID: string): boolean {

@@ -2,17 +2,19 @@
 import { readFileSync } from "node:fs";
 import { TsboxError } from "../../errors.ts";
 import {
+  hasItsSum,
   type ImageEntry,
   indexCopy,
-  listEntries,
   replaceIndex,
   type StoredImage,
+  verifiedEntries,
 } from "../../storage/image_index.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { storePaths } from "../../storage/layout.ts";
 import { type CheckedImage, describeImage } from "../pull/register.ts";
-import { chainIDs, hasLayer, readLayerRecord } from "../../storage/layers.ts";
+import { chainIDs, hasLayer } from "../../storage/layers.ts";
 import { type BlobDocuments, documentsOf } from "./documents.ts";
+import { layerRecords } from "./layer_records.ts";
 import type { Problem } from "./problem.ts";
 import { areWords, isObject } from "./shapes.ts";
 
@@ -26,12 +28,12 @@ export function checkIndex(
   good: ReadonlySet<string>,
 ): Problem[] {
   try {
-    if (listEntries(dataRoot).every(isEntry)) return [];
+    if (verifiedEntries(dataRoot).every(isEntry)) return [];
   } catch (error) {
     if (!(error instanceof TsboxError) || error.code !== "corrupt") throw error;
   }
   return [{
-    what: "image index: images.json is missing or cannot be read",
+    what: "image index: images.json is missing or damaged",
     remedy: "makes it anew from its copy and the manifests and configs in blobs/",
     mend: () => rebuildIndex(dataRoot, documents, good),
   }];
@@ -43,7 +45,8 @@ function rebuildIndex(
   documents: BlobDocuments,
   good: ReadonlySet<string>,
 ): void {
-  const before = entriesIn(indexCopy(dataRoot)) ?? entriesIn(storePaths(dataRoot).images) ?? [];
+  const files = [indexCopy(dataRoot), storePaths(dataRoot).images].flatMap(readFile);
+  const before = (files.find(hasItsSum) ?? files[0])?.images.filter(isEntry) ?? [];
   const images = [...documents.images.keys()].flatMap((id) => {
     const known = before.find((entry) => entry.id === id);
     const found = documentsOf(known ?? { id, digests: [] }, documents, good);
@@ -61,7 +64,7 @@ function described(
 ): StoredImage[] {
   const chain = chainIDs(image.config.diffIds);
   if (!chain.every((chainID) => hasLayer(dataRoot, chainID))) return [];
-  const records = chain.map((chainID) => readLayerRecord(dataRoot, chainID));
+  const records = layerRecords(dataRoot, chain);
   return [{
     ...describeImage(image, known ?? { names: [], digests: [] }, records),
     ...(indexDigest !== undefined && { indexDigest }),
@@ -69,17 +72,17 @@ function described(
   }];
 }
 
-/** What is sound of an index; undefined when there is nothing to read. */
-function entriesIn(path: string): ImageEntry[] | undefined {
+/** An index; nothing when it cannot be read. */
+function readFile(path: string): { images: unknown[]; sum?: unknown }[] {
   try {
     const file: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return isIndex(file) ? file.images.filter(isEntry) : undefined;
+    return isIndex(file) ? [file] : [];
   } catch {
-    return undefined;
+    return [];
   }
 }
 
-function isIndex(value: unknown): value is { images: unknown[] } {
+function isIndex(value: unknown): value is { images: unknown[]; sum?: unknown } {
   return isObject(value) && Array.isArray(value["images"]);
 }
 
