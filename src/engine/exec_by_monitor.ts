@@ -31,13 +31,7 @@ export function execByMonitor(options: ExecOptions, dataRoot: string): number | 
   if (monitor === undefined) return undefined;
   const stdio = containerStdio(options.interactive);
   try {
-    const status = ask(monitor, options, stdio.descriptors);
-    if (status !== "silent") return status;
-    // One that lives has too many clients, and nothing was done.
-    const again = connect(options, dataRoot, execSocket);
-    if (again === undefined) throw lost();
-    closeFile(again);
-    return undefined;
+    return ask(monitor, options, stdio.descriptors);
   } finally {
     stdio.abandoned();
     closeFile(monitor);
@@ -77,7 +71,7 @@ function ask(
   monitor: number,
   options: ExecOptions,
   descriptors: MonitoredExec["descriptors"],
-): ReturnType<typeof statusFrom> {
+): number | undefined {
   const listener = listenerOf(monitor);
   if (listener === undefined) return undefined;
   const request = jsonFrame("request", { op: "exec", options, pid: process.pid, descriptors });
@@ -87,12 +81,8 @@ function ask(
   return statusFrom(monitor);
 }
 
-function lost(): TsboxError {
-  return new TsboxError("host", "Cannot tell how the command ended: the container's monitor died");
-}
-
-/** Undefined when nothing was done; silent: the connection ended. */
-function statusFrom(monitor: number): number | undefined | "silent" {
+/** Undefined when nothing was done. */
+function statusFrom(monitor: number): number | undefined {
   const reader = new FrameReader();
   for (let bytes = receiveSome(monitor); bytes !== undefined; bytes = receiveSome(monitor)) {
     const [frame] = reader.push(bytes);
@@ -101,5 +91,5 @@ function statusFrom(monitor: number): number | undefined | "silent" {
     const answer = resultOf(new TextDecoder().decode(frame.bytes)) as ExecAnswer;
     return answer === "declined" ? undefined : answer.status;
   }
-  return "silent";
+  throw new TsboxError("host", "Cannot tell how the command ended: the container's monitor died");
 }

@@ -158,7 +158,8 @@ test("many at once get what is theirs, and leave nothing in the monitor", async 
   const [before, space] = [descriptors(), address()];
   await round();
   await round();
-  expect(descriptors()).toBe(before);
+  // The last connections may be ending.
+  await until("no descriptor is left", () => descriptors() <= before);
   // 60 programs of a mebibyte each would be seen.
   expect(address() - space).toBeLessThan(30 * 1024);
 });

@@ -12,7 +12,7 @@ import { answerOf } from "../worker_jobs.ts";
 import { Client, type ClientHandler } from "./client.ts";
 import { type Frame, frame, jsonFrame, jsonOf } from "./frames.ts";
 import { ExecService, type ExecSurroundings } from "./exec_service.ts";
-import { type ClientRequest, execSocket, monitorSocket } from "./request.ts";
+import { type ClientRequest, type ExecAnswer, execSocket, monitorSocket } from "./request.ts";
 
 /** What the hub needs of the life that goes on. */
 export interface LiveStreams {
@@ -37,6 +37,9 @@ export type HubExec = Omit<ExecSurroundings, "sockets">;
 
 /** Connections at once; descriptors are needed for other things, too. */
 const MOST_CLIENTS = 500;
+/** Commands at once; who asks for another one has to do it. */
+const MOST_EXECS = 200;
+const DECLINED: Promise<ExecAnswer> = Promise.resolve("declined");
 
 /** Milliseconds that clients get to read what is left. */
 const LINGER = 5000;
@@ -200,7 +203,8 @@ export class Hub implements ClientHandler {
       case "restart":
         return void answer(client, this.#orders.restart(request.seconds).then(() => null));
       case "exec": {
-        const exec = answer(client, this.#exec.exec(request)).then(() => {
+        const work = this.#execs.size < MOST_EXECS ? this.#exec.exec(request) : DECLINED;
+        const exec = answer(client, work).then(() => {
           this.#execs.delete(exec);
         });
         return void this.#execs.add(exec);
