@@ -6,9 +6,11 @@ import { logEvents } from "../storage/event_log.ts";
 import type { EngineContext } from "./context.ts";
 import { pruneEvent } from "./events/image_event.ts";
 import type { Filters } from "./filters.ts";
+import { ownNamespace } from "./own_namespace.ts";
 import { pruneFilter } from "./prune_filters.ts";
 import { imageUsers, type RemovedImage, removePlanned } from "./remove_image.ts";
 import type { ImageUser, RemovalPlan } from "./remove_image_plan.ts";
+import { sweepUnneeded } from "./sweep.ts";
 
 /** What a prune did. */
 export interface PrunedImages {
@@ -19,7 +21,8 @@ export interface PrunedImages {
 }
 
 /**
- * Deletes dangling images without containers; with `all` also those that have names.
+ * Deletes dangling images without containers; with `all` also those that have names, and, without filters, what
+ * unfinished pulls have left.
  *
  * An image with a container, even an ended one, keeps all its names.
  * Throws TsboxError("invalid-argument") for filter values that mean nothing, and ("cancelled").
@@ -42,6 +45,10 @@ export async function pruneImages(
       planPrune(images, users, image.id, all);
     result.removed.push(await removePlanned(context, self, plan, signal));
     result.reclaimed += before - sizeOnDisk(dataRoot, image);
+  }
+  // Whoever names some images, or only the dangling ones, may still want to go on with a pull.
+  if (all && !filters.has("label") && !filters.has("label!") && !filters.has("until")) {
+    result.reclaimed += await sweepUnneeded(dataRoot, ownNamespace(context), self);
   }
   logEvents(dataRoot, [pruneEvent("image", result.reclaimed)]);
   return result;

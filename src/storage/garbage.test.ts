@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { digestOf } from "../oci/digest.ts";
 import { listBlobs, storeBlob } from "./content_store.ts";
-import { collectGarbage } from "./garbage.ts";
+import { collectGarbage, collectUnneeded } from "./garbage.ts";
 import { updateImages } from "./image_index.ts";
 import { layerHome, listLayers } from "./layers.ts";
 import { openStore } from "./layout.ts";
@@ -82,6 +82,32 @@ test("nothing is taken away while a pull is going on", () => {
   expect(collectGarbage(root, LATER)).toEqual([]);
   pull?.release();
   expect(collectGarbage(root, LATER)).toHaveLength(1);
+});
+
+test("who wants room gets all that no image needs, and cut downloads, however new, but not of a pull", () => {
+  const { layersLock, partial } = openStore(root);
+  const needed = addLayer("needed");
+  addLayer("unneeded");
+  const id = addBlob("config");
+  const atRegistry = addBlob("another manifest of it");
+  addBlob("left over");
+  addImage([needed], id);
+  updateImages(
+    root,
+    (images) => images.map((image) => ({ ...image, digests: [`localhost/x@${atRegistry}`] })),
+  );
+  writeFileSync(`${partial}/sha256-a`, "half");
+  const pull = lockFile(layersLock, "shared", { wait: true });
+  expect(collectUnneeded(root)).toEqual({ trees: [], bytes: 0 });
+  pull?.release();
+  const { trees, bytes } = collectUnneeded(root);
+  expect(trees).toHaveLength(1);
+  expect(bytes).toBe("left over".length + "half".length);
+  expect(listLayers(root)).toEqual([needed]);
+  expect(listBlobs(root).map(({ digest }) => String(digest)).sort()).toEqual(
+    [id, atRegistry].sort(),
+  );
+  expect(readdirSync(partial)).toEqual([]);
 });
 
 test("a temporary place is trash when it is released or its holder is dead, not before", () => {

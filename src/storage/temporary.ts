@@ -42,7 +42,7 @@ export function temporaryPlace(dataRoot: string, what: string): TemporaryPlace {
  * @param now milliseconds since 1970
  */
 export function collectTrash(dataRoot: string, now: number): string[] {
-  const { tmp, partial } = storePaths(dataRoot);
+  const { tmp } = storePaths(dataRoot);
   const names = readdirSync(tmp);
   const locks = new Set(names.filter((name) => name.endsWith(".lock")));
   const trash = names.filter((name) => !locks.has(name))
@@ -55,12 +55,19 @@ export function collectTrash(dataRoot: string, now: number): string[] {
       locked ? isFree(`${path}.lock`) : isTrash || isOld(path, ABANDONED_AFTER, now)
     );
   for (const lock of locks) removeFreeLock(`${tmp}/${lock}`);
-  for (const name of readdirSync(partial)) {
-    if (name.endsWith(".lock")) continue;
-    const path = `${partial}/${name}`;
-    if (isOld(path, PARTIAL_LIFE, now)) removePartial(path);
-  }
+  removePartials(dataRoot, (path) => isOld(path, PARTIAL_LIFE, now));
   return trash.map(({ path }) => path);
+}
+
+/** Removes cut downloads that nobody goes on with. @returns their bytes */
+export function removePartials(dataRoot: string, isMeant: (path: string) => boolean): number {
+  const { partial } = storePaths(dataRoot);
+  let bytes = 0;
+  for (const name of readdirSync(partial)) {
+    const path = `${partial}/${name}`;
+    if (!name.endsWith(".lock") && isMeant(path)) bytes += removePartial(path);
+  }
+  return bytes;
 }
 
 function isOld(path: string, age: number, now: number): boolean {
@@ -68,12 +75,14 @@ function isOld(path: string, age: number, now: number): boolean {
   return status !== undefined && now - status.ctimeMs > age;
 }
 
-function removePartial(path: string): void {
+function removePartial(path: string): number {
   const lock = lockFile(`${path}.lock`, "exclusive", { wait: false });
-  if (lock === undefined) return;
+  if (lock === undefined) return 0;
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   rmSync(path, { force: true });
   rmSync(`${path}.lock`, { force: true });
   lock.release();
+  return size;
 }
 
 function isFree(lockPath: string): boolean {

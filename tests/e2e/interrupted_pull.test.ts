@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { humanSize } from "../../src/engine/units.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { type Home, makeHome, TSBOX, tsboxOk, tsboxOnTerminal } from "../support/cli.ts";
 import { RegistryServer } from "../support/registry_server.ts";
@@ -70,3 +71,25 @@ test("Ctrl-C on the terminal ends the pull of a run, too", async () => {
   expect(readdirSync(`${home.dataRoot}/containers`)).toEqual([]);
   await expectNextPullGoesOn();
 }, 60_000);
+
+test(
+  "what a cut pull has left is kept by image prune, and given back by image prune -a",
+  async () => {
+    const child = Bun.spawn([TSBOX, "pull", reference], { env: home.env, stderr: "ignore" });
+    await downloading();
+    // While it goes on nothing of it is taken away.
+    expect(await tsboxOk(["image", "prune", "-af"], { home })).toBe("Total reclaimed space: 0B\n");
+    child.kill("SIGKILL");
+    await child.exited;
+    const partial = `${home.dataRoot}/blobs/partial`;
+    const cut = readdirSync(partial).find((name) => !name.endsWith(".lock")) ?? "";
+    const { size } = statSync(`${partial}/${cut}`);
+    expect(await tsboxOk(["image", "prune", "-f"], { home })).toBe("Total reclaimed space: 0B\n");
+    expect(await tsboxOk(["image", "prune", "-af"], { home })).toBe(
+      `Total reclaimed space: ${humanSize(size, 4)}\n`,
+    );
+    expect(readdirSync(partial)).toEqual([]);
+    expect(await tsboxOk(["pull", "-q", reference], { home })).toBe(`${reference}\n`);
+  },
+  60_000,
+);
