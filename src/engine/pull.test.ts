@@ -150,8 +150,11 @@ test("events tell docker's story", async () => {
   ]);
   events = [];
   await pull("x");
-  expect(states(only.descriptor.digest)).toEqual(["waiting", "exists"]);
+  expect(states(only.descriptor.digest)).toEqual([]);
   expect(events.at(-1)).toEqual({ kind: "done", reference, newer: false });
+  server.addImage("y", "latest", [only], { Cmd: ["other"] });
+  await pull("y");
+  expect(states(only.descriptor.digest)).toEqual(["exists"]);
   expect(server.seen(only.descriptor.digest)).toHaveLength(1);
 });
 

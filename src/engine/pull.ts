@@ -3,7 +3,7 @@ import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
 import type { SelfCommand } from "../rootless/worker.ts";
 import { storedDocument } from "../storage/content_store.ts";
-import type { StoredImage } from "../storage/image_index.ts";
+import { listEntries, type StoredImage } from "../storage/image_index.ts";
 import { logEvents } from "../storage/event_log.ts";
 import { openStore } from "../storage/layout.ts";
 import { lockFileSoon } from "../storage/lock.ts";
@@ -83,6 +83,8 @@ export async function pullLocked(
   );
   const { tag = reference.digest ?? "latest", repository: name, tagIsDefault } = reference;
   tell({ kind: "resolved", tag, name, defaultTag: tagIsDefault });
+  // Of an image that is here docker says nothing of layers.
+  const isHere = listEntries(dataRoot).some(({ id }) => id === remote.manifest.config.digest);
   const atOnce = settingOf(settings, "max-concurrent-downloads");
   const workers = layerWorkers(userns, self, atOnce);
   const records = await provideLayers(remote, {
@@ -94,7 +96,9 @@ export async function pullLocked(
     limits: unpackLimits(context),
     atOnce,
     signal,
-    onLayer: (digest, state) => tell({ kind: "layer", digest, state }),
+    onLayer: (digest, state) => {
+      if (!isHere || state.state !== "exists") tell({ kind: "layer", digest, state });
+    },
   }).finally(() => workers.close());
   const { image, newer } = registerImage(dataRoot, reference, remote, records);
   logEvents(dataRoot, [imageEvent("pull", reference.familiar, name)]);

@@ -47,10 +47,14 @@ function existing(
   work: LayerWork & { forms: StoredForms },
   events: LayerEvents,
 ): LayerRecord | undefined {
-  const { dataRoot } = work;
-  if (!hasLayer(dataRoot, layer.chainID) || lacksBlob(layer, work)) return undefined;
+  if (!isThere(layer, work)) return undefined;
   events.exists();
-  return readLayerRecord(dataRoot, layer.chainID);
+  return readLayerRecord(work.dataRoot, layer.chainID);
+}
+
+/** Whether nothing is to be done for a layer. */
+export function isThere(layer: WantedLayer, work: LayerWork & { forms: StoredForms }): boolean {
+  return hasLayer(work.dataRoot, layer.chainID) && !lacksBlob(layer, work);
 }
 
 async function make(

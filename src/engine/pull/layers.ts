@@ -5,7 +5,7 @@ import { chainIDs, type LayerRecord } from "../../storage/layers.ts";
 import { WorkerPool } from "../worker_pool.ts";
 import { inParallel } from "./in_parallel.ts";
 import { storedForms } from "./lacks_blob.ts";
-import { provideLayer } from "./layer.ts";
+import { isThere, provideLayer } from "./layer.ts";
 import type { RemoteImage } from "./resolve.ts";
 import type { LayerWork, WantedLayer } from "./work.ts";
 
@@ -39,7 +39,10 @@ export async function provideLayers(
     return [{ descriptor, diffID, chainID, isBase: i === 0 }];
   });
   const forms = storedForms(work.dataRoot);
-  for (const { descriptor } of layers) work.onLayer(descriptor.digest, { state: "waiting" });
+  for (const layer of layers) {
+    if (isThere(layer, { ...work, forms })) continue;
+    work.onLayer(layer.descriptor.digest, { state: "waiting" });
+  }
   return await inParallel(
     layers,
     work.atOnce ?? PARALLEL_LAYERS,
