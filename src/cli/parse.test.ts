@@ -96,6 +96,20 @@ test("a missing or superfluous argument is refused with status 1", () => {
   expect(failure(ps, "x").message).toStartWith("tsbox: 'tsbox ps' accepts no arguments\n");
 });
 
+test("how many arguments are wanted is said in docker's words", () => {
+  const said = (min: number, max?: number) => {
+    const args = max === undefined ? { min } : { min, max };
+    const words = Array.from({ length: min === 0 ? 9 : 0 }, () => "x");
+    const [first = "", , , , last = ""] = failure({ ...ps, args }, ...words).message.split("\n");
+    return `${first.slice("tsbox: 'tsbox ps' ".length)}: ${last.split(" ")[0]}`;
+  };
+  expect(said(0, 0)).toBe("accepts no arguments: Run");
+  expect(said(0, 1)).toBe("requires at most 1 argument: Run");
+  expect(said(2, 2)).toBe("requires 2 arguments: Run");
+  expect(said(1, 2)).toBe("requires at least 1 and at most 2 arguments: Run");
+  expect(said(2)).toBe("requires at least 2 arguments: See");
+});
+
 test("--help excuses missing arguments, and -h is help where a command has no -h", () => {
   expect(parseLine(runGrammar, ["--help"]).help).toBe(true);
   expect(parseLine(ps, ["-h"]).help).toBe(true);

@@ -55,7 +55,7 @@ export function parseLine(command: CommandGrammar, argv: readonly string[]): Par
 
 function checkCount(command: CommandGrammar, given: number): void {
   const { min, max } = command.args;
-  if (given < min || (max !== undefined && given > max)) throw badCount(command, given);
+  if (given < min || (max !== undefined && given > max)) throw badCount(command);
 }
 
 /** Returns how many of the following words it used: 0 or 1. */

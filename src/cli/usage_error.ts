@@ -45,19 +45,22 @@ export function badValue(
 }
 
 /** The number of positional arguments is wrong: docker exits with 1. */
-export function badCount(command: CommandGrammar, given: number): UsageError {
-  const { min, max } = command.args;
-  const plural = (count: number) => `${count} ${count === 1 ? "argument" : "arguments"}`;
-  const wanted = max === 0
-    ? "accepts no arguments"
-    : min === max
-    ? `requires ${plural(min)}`
-    : given < min
-    ? `requires at least ${plural(min)}`
-    : `requires at most ${plural(max ?? min)}`;
+export function badCount(command: CommandGrammar): UsageError {
+  const program = programName(command);
+  // As docker: "See" where any number more is right.
+  const verb = command.args.max === undefined ? "See" : "Run";
   return new UsageError(
-    `tsbox: '${programName(command)}' ${wanted}\n\n${usageLine(command)}\n\n` +
-      `See '${programName(command)} --help' for more information`,
+    `tsbox: '${program}' ${wantedCount(command)}\n\n${usageLine(command)}\n\n` +
+      `${verb} '${program} --help' for more information`,
     1,
   );
+}
+
+function wantedCount({ args: { min, max } }: CommandGrammar): string {
+  const plural = (count: number) => `${count} ${count === 1 ? "argument" : "arguments"}`;
+  if (max === undefined) return `requires at least ${plural(min)}`;
+  if (max === 0) return "accepts no arguments";
+  if (min === max) return `requires ${plural(min)}`;
+  if (min === 0) return `requires at most ${plural(max)}`;
+  return `requires at least ${min} and at most ${plural(max)}`;
 }
