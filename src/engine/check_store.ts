@@ -50,7 +50,7 @@ export async function checkStore(
   try {
     const findings: Finding[] = [];
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const problems = await problemsOf(context, self, signal);
+      const problems = await lastingProblems(context, self, signal);
       const mendable = problems.filter(({ mend }) => mend !== undefined);
       if (!repair || mendable.length === 0 || round === MAX_ROUNDS - 1) {
         return [...findings, ...problems.map((problem) => finding(problem, "found"))];
@@ -88,6 +88,18 @@ async function mended(problem: Problem): Promise<Finding> {
   } catch (error) {
     return { ...finding(problem, "failed"), reason: messageOf(error) };
   }
+}
+
+/** Others go on meanwhile: what came since we looked at the blobs, or goes just now, is no problem when we look again. */
+async function lastingProblems(
+  context: EngineContext,
+  self: SelfCommand,
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  const first = await problemsOf(context, self, signal);
+  if (first.length === 0) return [];
+  const seen = new Set(first.map(({ what }) => what));
+  return (await problemsOf(context, self, signal)).filter(({ what }) => seen.has(what));
 }
 
 async function problemsOf(

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { digestOf } from "../oci/digest.ts";
-import { blobPath, storeBlob, storedDocument } from "./content_store.ts";
+import { blobPath, nameBlob, storeBlob, storedDocument } from "./content_store.ts";
 import { openStore } from "./layout.ts";
 
 let store = "";
@@ -31,4 +31,13 @@ test("what is larger than a document may be is not read, whatever names it", () 
   storeBlob(store, DIGEST, BYTES);
   expect(storedDocument(store, { digest: DIGEST, size: SIZE }, SIZE)).toBeDefined();
   expect(storedDocument(store, { digest: DIGEST, size: SIZE }, SIZE - 1)).toBeUndefined();
+});
+
+test("a blob that another command has named from the same file is there", () => {
+  const partial = `${openStore(store).partial}/x`;
+  expect(() => nameBlob(store, DIGEST, partial)).toThrow(`Cannot keep the blob ${DIGEST}`);
+  writeFileSync(partial, BYTES);
+  nameBlob(store, DIGEST, partial);
+  nameBlob(store, DIGEST, partial);
+  expect(storedDocument(store, { digest: DIGEST, size: SIZE }, SIZE)).toBeDefined();
 });

@@ -4,6 +4,7 @@
  * A blob has its name only when it is complete, checked and on the disk; it never changes then.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { messageOf, TsboxError } from "../errors.ts";
 import { type Digest, digestAlgorithm, digestHex, digestOf, isDigest } from "../oci/digest.ts";
 import { storePaths } from "./layout.ts";
 import { syncDirectory, writeDurably } from "./replace_file.ts";
@@ -67,7 +68,18 @@ export function nameBlob(dataRoot: string, digest: Digest, path: string): void {
   if (digestAlgorithm(digest) !== "sha256") {
     mkdirSync(blobFolder(dataRoot, digest), { recursive: true, mode: 0o700 });
   }
-  renameSync(path, blobPath(dataRoot, digest));
+  const blob = blobPath(dataRoot, digest);
+  try {
+    renameSync(path, blob);
+  } catch (error) {
+    // Where our lock was taken away from us, another command has gone on with the same file.
+    if (existsSync(path)) throw error;
+    if (existsSync(blob)) return;
+    throw new TsboxError("unavailable", `Cannot keep the blob ${digest}: ${messageOf(error)}`, {
+      cause: error,
+      hint: "try again",
+    });
+  }
 }
 
 /** Makes the names of blobs and layers durable: before an index that speaks of them is written. */

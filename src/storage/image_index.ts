@@ -166,9 +166,21 @@ function writeIndex(dataRoot: string, after: readonly (ImageEntry | StoredImage)
   const images = after.map(entryOf);
   const file: IndexFile = { version: 2, images, sum: sumOf(images) };
   const text = `${JSON.stringify(file)}\n`;
-  replaceFile(storePaths(dataRoot).images, text);
+  replaceWithRoom(dataRoot, text);
   writeCopy(indexCopy(dataRoot), text);
   sweepRecords(dataRoot, after);
+}
+
+/** On a full disk in the room of the copy: else no image could be removed to make room. */
+function replaceWithRoom(dataRoot: string, text: string): void {
+  const [path, copy] = [storePaths(dataRoot).images, indexCopy(dataRoot)];
+  try {
+    replaceFile(path, text);
+  } catch (error) {
+    if (!(error instanceof TsboxError) || error.code !== "no-space" || !exists(copy)) throw error;
+    unlink(copy);
+    replaceFile(path, text);
+  }
 }
 
 /** Not waiting for the disk: of the two files, the other one is good then. */

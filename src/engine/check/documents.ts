@@ -1,5 +1,7 @@
 /** Images as the blobs themselves tell of them: what the index and its records are made anew from. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { ERRNO } from "../../ffi/errno.ts";
+import { isErrno, readBytes } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../../oci/image_config.ts";
@@ -22,10 +24,12 @@ export function documentsInBlobs(dataRoot: string, good: ReadonlySet<string>): B
   const images = new Map<string, CheckedImage[]>();
   const indexes = new Map<string, Set<string>>();
   for (const { digest, path } of listBlobs(dataRoot)) {
-    if (!good.has(digest) || (statSync(path).size > MAX_MANIFEST_SIZE)) continue;
-    const bytes = readFileSync(path);
+    // Another command may have removed it since.
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? Infinity;
+    if (!good.has(digest) || size > MAX_MANIFEST_SIZE) continue;
+    const bytes = readIfThere(path);
     // An opening brace: all others are layers.
-    if (bytes[0] !== 0x7b) continue;
+    if (bytes?.[0] !== 0x7b) continue;
     const manifest = parsed(bytes);
     if (manifest?.kind === "index") {
       indexes.set(digest, new Set(manifest.manifests.map((listed) => listed.digest)));
@@ -36,6 +40,15 @@ export function documentsInBlobs(dataRoot: string, good: ReadonlySet<string>): B
     }
   }
   return { images, indexes };
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readBytes(path);
+  } catch (thrown) {
+    if (isErrno(thrown, ERRNO.ENOENT)) return undefined;
+    throw thrown;
+  }
 }
 
 /** Undefined for a config, or a document of another kind. */
@@ -80,7 +93,8 @@ function imageOf(
   { digest, bytes }: { digest: Digest; bytes: Uint8Array },
 ): CheckedImage | undefined {
   if (!good.has(manifest.config.digest)) return undefined;
-  const configBytes = readFileSync(blobPath(dataRoot, manifest.config.digest));
+  const configBytes = readIfThere(blobPath(dataRoot, manifest.config.digest));
+  if (configBytes === undefined) return undefined;
   const config = parsedConfig(configBytes);
   if (config?.diffIds.length !== manifest.layers.length) return undefined;
   const { os, architecture, variant } = config;
