@@ -125,6 +125,10 @@ describe("a mistake is named with its place and what is expected", () => {
       { "registry-mirrors": ["https://m.lan", "m.lan"] },
       '"registry-mirrors"[1] is "m.lan", not an http or https URL',
     ],
+    [
+      { "registry-mirrors": ["https://me:secret@m.lan"] },
+      '"registry-mirrors"[0] is "https://***@m.lan", not an http or https URL without path, user',
+    ],
     [{ "insecure-registries": [5] }, '"insecure-registries"[0] is 5, not a registry\'s host'],
     [
       { "blocked-registries": ["10.0.0.0/8"] },
