@@ -7,7 +7,7 @@
 import type { ExecOptions } from "../container/exec_options.ts";
 import { O } from "../ffi/constants.ts";
 import { allowTaking } from "../ffi/foreign_descriptors.ts";
-import { closeFile, openIfThere } from "../ffi/quick_files.ts";
+import { closeFile, openFile, openIfThere } from "../ffi/quick_files.ts";
 import { connectStream, listenerOf, receiveSome, sendAll } from "../ffi/unix_stream.ts";
 import { TsboxError } from "../errors.ts";
 import { exactId, isFileName } from "../storage/container_id.ts";
@@ -18,7 +18,7 @@ import {
   type MonitoredExec,
   monitorSocket,
 } from "./monitor/request.ts";
-import { areHandedOver, containerStdio } from "./run/stdio.ts";
+import { areHandedOver } from "./run/stdio.ts";
 import { resultOf } from "./worker_jobs.ts";
 
 /**
@@ -29,11 +29,11 @@ export function execByMonitor(options: ExecOptions, dataRoot: string): number | 
   if (!isForMonitor(options)) return undefined;
   const monitor = connect(options, dataRoot, execSocket);
   if (monitor === undefined) return undefined;
-  const stdio = containerStdio(options.interactive);
+  const nothing = options.interactive ? undefined : openFile("/dev/null", O.RDONLY);
   try {
-    return ask(monitor, options, stdio.descriptors);
+    return ask(monitor, options, [nothing ?? 0, 1, 2]);
   } finally {
-    stdio.abandoned();
+    if (nothing !== undefined) closeFile(nothing);
     closeFile(monitor);
   }
 }

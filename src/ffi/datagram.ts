@@ -2,12 +2,13 @@
 import { ERRNO } from "./errno.ts";
 import { address, raw, refuseNul, sys, SyscallError } from "./libc.ts";
 
-const AF_UNIX = 1;
+export const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
+export const MSG_NOSIGNAL = 0x4000;
 /** struct sockaddr_un { unsigned short family; char path[108]; } */
 const PATH_MAX = 108;
+export const UNIX_ADDRESS_SIZE = PATH_MAX + 2;
 
 /** An unbound socket for {@link sendDatagram}, close-on-exec. @throws SyscallError */
 export function datagramSocket(): number {
@@ -31,9 +32,16 @@ export function unixAddress(path: string): Uint8Array {
 /** Sends without waiting. Returns 0 or the errno: EAGAIN when the receiver has no room now. */
 export function sendDatagram(fd: number, bytes: Uint8Array, to: Uint8Array): number {
   const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  const length = PATH_MAX + 2;
   for (;;) {
-    const sent = raw("sendto", fd, address(bytes), bytes.length, flags, address(to), length);
+    const sent = raw(
+      "sendto",
+      fd,
+      address(bytes),
+      bytes.length,
+      flags,
+      address(to),
+      UNIX_ADDRESS_SIZE,
+    );
     if (sent !== -ERRNO.EINTR) return Math.max(0, -sent);
   }
 }

@@ -257,6 +257,12 @@ export interface FileStatus {
   node: { major: number; minor: number };
 }
 
+/** {@link FileStatus.changed} in milliseconds since 1970: no number with a fraction, its nanoseconds have no zeros in front. */
+export function changeTime({ changed }: Pick<FileStatus, "changed">): number {
+  const [seconds, nanoseconds] = changed.split(".");
+  return Number(seconds) * 1000 + Number(nanoseconds) / 1e6;
+}
+
 /** Looks at a path, following links; undefined when nothing is there that we can see. */
 export function fileStatus(path: string): FileStatus | undefined {
   return statusOf(raw("statx", AT_FDCWD, one(path), 0, STATX_BASIC_STATS, WORDS));

@@ -1,16 +1,12 @@
 /** A connection to a socket in the file system that is used by blocking calls, without the event loop. */
-import { unixAddress } from "./datagram.ts";
+import { AF_UNIX, MSG_NOSIGNAL, UNIX_ADDRESS_SIZE, unixAddress } from "./datagram.ts";
 import { ERRNO } from "./errno.ts";
 import { address, raw, sys } from "./libc.ts";
 import { closeFile } from "./quick_files.ts";
 
-const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
-const MSG_NOSIGNAL = 0x4000;
-/** struct sockaddr_un. */
-const ADDRESS_SIZE = 110;
 /** Bytes read at a time: above the size where a typed array's memory may still move (bun-facts K1). */
 const PIECE = 4096;
 
@@ -18,7 +14,7 @@ const PIECE = 4096;
 export function connectStream(path: string): number | undefined {
   const to = unixAddress(path);
   const fd = sys("make a socket", "socket", AF_UNIX, SOCK_STREAM_CLOEXEC, 0);
-  if (raw("connect", fd, address(to), ADDRESS_SIZE) === 0) return fd;
+  if (raw("connect", fd, address(to), UNIX_ADDRESS_SIZE) === 0) return fd;
   closeFile(fd);
   return undefined;
 }

@@ -3,19 +3,12 @@
  * in the store. A cache, and no more than that: an index that was changed since is another file, so nobody has to
  * tell this one of a change, and it may be deleted at any time.
  */
-import {
-  type FileStatus,
-  fileStatus,
-  readTextIfAny,
-  rename,
-  writeText,
-} from "../ffi/quick_files.ts";
+import { changeTime, type FileStatus, fileStatus, readTextIfAny } from "../ffi/quick_files.ts";
+import { SETTLED, writeCache } from "./cache_file.ts";
 import { storePaths } from "./layout.ts";
 
 /** To be counted up with every change of what the lines look like, and of this file. */
 const FORMAT = 3;
-/** Milliseconds after which two contents of a file cannot have the same time, however coarse the kernel's clock. */
-const SETTLED = 2000;
 /** A shorter list is made anew in less time. */
 const WORTH_KEEPING = 100;
 
@@ -45,12 +38,7 @@ export function indexMark(dataRoot: string): IndexMark | undefined {
 
 /** Pure. */
 export function markOf({ inode, changed, size }: FileMark): IndexMark {
-  // Not a number with a fraction: the nanoseconds have no zeros in front.
-  const [seconds, nanoseconds] = changed.split(".");
-  return {
-    text: `${inode} ${changed} ${size}`,
-    changed: Number(seconds) * 1000 + Number(nanoseconds) / 1e6,
-  };
+  return { text: `${inode} ${changed} ${size}`, changed: changeTime({ changed }) };
 }
 
 /** What was kept for this index; undefined when that is nothing, or is not what was written. */
@@ -76,11 +64,5 @@ export function keepLines(
 ): void {
   if (lines.created.length < WORTH_KEEPING || Date.now() - mark.changed < SETTLED) return;
   const text = JSON.stringify(lines);
-  const temporary = `${dataRoot}/tmp/listed-images.${process.pid}`;
-  try {
-    writeText(temporary, `${headOf(mark, text)}\n${text}`, 0o600);
-    rename(temporary, `${dataRoot}/listed-images`);
-  } catch {
-    // A store that is full, or not ours to write: the list is made anew the next time.
-  }
+  writeCache(dataRoot, "listed-images", `${headOf(mark, text)}\n${text}`);
 }

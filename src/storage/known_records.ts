@@ -7,7 +7,8 @@
  * a change, and it may be deleted at any time.
  */
 import { MARK } from "../ffi/file_marks.ts";
-import { readBytes, rename, writeText } from "../ffi/quick_files.ts";
+import { readBytes } from "../ffi/quick_files.ts";
+import { writeCache } from "./cache_file.ts";
 import type { ListedRecord } from "./listed_record.ts";
 
 const FORMAT = "2";
@@ -134,13 +135,7 @@ export function keepKnown(dataRoot: string, records: readonly MarkedRecord[]): v
   const runs = ({ record }: MarkedRecord) => record.state.status === "running";
   const resting = linesFor(records.filter((known) => !runs(known)));
   const text = `${FORMAT}\n${resting}${linesFor(records.filter(runs))}`;
-  const temporary = `${dataRoot}/tmp/listed.${process.pid}`;
-  try {
-    writeText(temporary, text, 0o600);
-    rename(temporary, `${dataRoot}/listed`);
-  } catch {
-    // A store that is full, or not ours to write: it is read again the next time.
-  }
+  writeCache(dataRoot, "listed", text);
 }
 
 function linesFor(known: readonly MarkedRecord[]): string {

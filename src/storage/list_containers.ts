@@ -1,6 +1,7 @@
 /** The containers of a store as lists show them: a record that was read by a list before is not read again. */
 import { FileMarks, MARK } from "../ffi/file_marks.ts";
 import { exists } from "../ffi/quick_files.ts";
+import { SETTLED } from "./cache_file.ts";
 import { isAtRest, restsNow } from "./container_record.ts";
 import { addToScan, type ContainerScan, newestFirst, readContainer } from "./containers.ts";
 import { keepKnown, type Known, type MarkedRecord, readKnown } from "./known_records.ts";
@@ -8,8 +9,6 @@ import { type ListedContainer, type ListedRecord, listedRecord } from "./listed_
 import { isSameProcess } from "./settle_container.ts";
 import { settleAbandoned, unsettledIds } from "./unsettled.ts";
 
-/** Milliseconds after which two contents of a file cannot have the same time, however coarse the kernel's clock. */
-const SETTLED = 2000;
 /** So many new ones are worth writing the file; reading a few records more is not. */
 const WORTH_WRITING = 20;
 
@@ -112,8 +111,7 @@ function take(scan: ContainerScan<ListedContainer>, directory: string) {
 /** Whether what the record says stays true until it is written anew, or the container's process has ended. */
 function isWorthKeeping({ state, options }: ListedRecord): boolean {
   // What `run --rm` left is deleted by its owner; should that be killed, by whoever sees it the next time.
-  return state.status === "created" || state.status === "running" ||
-    (state.status === "exited" && !options.remove);
+  return state.status === "running" || isAtRest({ state, options });
 }
 
 /** Keeps what was known and still is, and what was learned. */

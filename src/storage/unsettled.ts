@@ -8,7 +8,7 @@
  */
 import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
-import { exists, isErrno, linkStatus, makeLink, unlink } from "../ffi/quick_files.ts";
+import { changeTime, exists, isErrno, linkStatus, makeLink, unlink } from "../ffi/quick_files.ts";
 import { tryLock } from "./container_lock.ts";
 
 /** Milliseconds that who makes a container needs at most from the link to the directory. */
@@ -93,6 +93,6 @@ function ifAbandoned(directory: string, isAtRest: () => boolean, action: () => v
 /** A link without a container. One from the future is of a clock that was wrong, and would stay until then. */
 function isBeingMade(directory: string): boolean {
   const link = linkOf(directory);
-  const made = Number((link === undefined ? undefined : linkStatus(link)?.changed) ?? Infinity);
-  return Math.abs(Date.now() - made * 1000) <= MADE;
+  const status = link === undefined ? undefined : linkStatus(link);
+  return status !== undefined && Math.abs(Date.now() - changeTime(status)) <= MADE;
 }

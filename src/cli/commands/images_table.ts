@@ -16,14 +16,12 @@ interface Titles {
 }
 
 /** Undefined when there is something in it that only the general way can show. */
-export function plainTable(
-  { dataRoot, ...context }: EngineContext,
-  titles: Titles,
-): string | undefined {
+export function plainTable(context: EngineContext, titles: Titles): string | undefined {
+  const { dataRoot } = context;
   const mark = indexMark(dataRoot);
   const kept = mark && readLines(dataRoot, mark);
   if (kept !== undefined) return textOf(kept, titles);
-  const images = namedImages(listedImages({ dataRoot, ...context }, new Map()), false);
+  const images = namedImages(listedImages(context, new Map()), false);
   const lines = linesOf(images, titles);
   if (lines === undefined) return undefined;
   if (mark !== undefined) keepLines(dataRoot, mark, lines);
