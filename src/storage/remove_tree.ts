@@ -109,15 +109,19 @@ function removeEntry(
     throw removeError(name, "unlinkat", result);
   }
   if (depth >= MAX_DEPTH) return moveUp(top, parent, name, moved);
-  const fd = openDirectory(parent, name);
-  if (fd === undefined) return;
-  try {
-    emptyDirectory(top, fd, depth + 1, moved);
-  } finally {
-    closeSync(fd);
+  for (;;) {
+    const fd = openDirectory(parent, name);
+    if (fd === undefined) return;
+    try {
+      emptyDirectory(top, fd, depth + 1, moved);
+    } finally {
+      closeSync(fd);
+    }
+    const removed = removeDirectoryAt(parent, name);
+    if (removed === 0 || removed === -ERRNO.ENOENT) return;
+    // Another process that deletes the same tree has removed it, and moved another one up to its name.
+    if (removed !== -ERRNO.ENOTEMPTY) throw removeError(name, "unlinkat", removed);
   }
-  const removed = removeDirectoryAt(parent, name);
-  if (removed !== 0 && removed !== -ERRNO.ENOENT) throw removeError(name, "unlinkat", removed);
 }
 
 function moveUp(top: number, parent: number, name: ByteString, moved: { count: number }): void {
