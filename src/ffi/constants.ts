@@ -104,6 +104,7 @@ export const PR = {
 } as const;
 
 export const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 0x10 } as const;
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_ADD_SEALS = 1033;
 export const F_SEAL_ALL = 0xf; // SEAL | SHRINK | GROW | WRITE
 

@@ -1,9 +1,12 @@
 /** Processes: making them by syscall programs, waiting for them, signalling them. */
 import { Arena } from "./arena.ts";
-import { CLONE, SIG_SETMASK, SIGCHLD, WNOHANG } from "./constants.ts";
+import { CLONE, F_DUPFD_CLOEXEC, SIG_SETMASK, SIGCHLD, WNOHANG } from "./constants.ts";
 import { runProgram } from "./executor.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
 import { type Arg, type Failure, Program } from "./program.ts";
+
+/** Which descriptor goes where. */
+export type Placing = readonly [fd: Arg, place: number];
 
 /** How a process ended: its exit code, or the signal that killed it. */
 export type Ending = { kind: "exited"; code: number } | { kind: "killed"; signal: number };
@@ -98,6 +101,30 @@ export function opStdio(program: Program, stdio: readonly (Arg | undefined)[]): 
     if (fd === undefined || fd === target) return;
     program.op(`redirect descriptor ${target}`, "dup3", [fd, target, 0]);
   });
+}
+
+/**
+ * Appends the ops that give the child descriptors at chosen numbers, where they survive execve, whatever numbers
+ * these and others have: what lies in a place that is wanted is moved aside first. Who lives long has many open.
+ * @param other a descriptor that is needed behind this
+ * @returns where that one is then
+ */
+export function opPlace(program: Program, placings: readonly Placing[], other: Arg = -1): Arg {
+  const places = placings.map(([, place]) => place);
+  const above = Math.max(...places) + 1;
+  const outside = (fd: Arg): Arg => {
+    if (typeof fd === "number" && !places.includes(fd)) return fd;
+    const copy = program.register();
+    const args = [fd, F_DUPFD_CLOEXEC, above];
+    program.op("move a descriptor aside", "fcntl", args, { into: copy });
+    return copy;
+  };
+  const sources = placings.map(([fd]) => outside(fd));
+  const kept = outside(other);
+  placings.forEach(([, place], i) => {
+    program.op("pass a descriptor on", "dup3", [sources[i] ?? -1, place, 0]);
+  });
+  return kept;
 }
 
 /** Appends the ops after which the child takes signals again; Bun ignores SIGPIPE and SIGXFSZ, execve would keep that. */

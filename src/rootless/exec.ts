@@ -11,6 +11,7 @@ import {
   endingOf,
   errorOf,
   opClone,
+  opPlace,
   opStdio,
   pipe,
   waitBlocking,
@@ -123,16 +124,16 @@ function startProgram(request: ExecRequest, { file, channel, status }: Descripto
   const { arena } = program;
   opClone(program, CLONE.VFORK);
   if (terminal === undefined) opStdio(program, stdio);
-  const places = [
+  const placings = [
     [channel, STUB_FD.channel],
     [status, EXEC_FD.status],
     [container.userns, EXEC_FD.userns],
     [container.handle, EXEC_FD.target],
     ...(cgroup === undefined ? [] : [[cgroup, EXEC_FD.cgroup] as const]),
   ] as const;
-  for (const [fd, place] of places) program.op("pass a descriptor on", "dup3", [fd, place, 0]);
+  const theWay = opPlace(program, placings, file);
   const none = arena.vector([]);
-  const args = [file, arena.text(""), none, none, AT_EMPTY_PATH];
+  const args = [theWay, arena.text(""), none, none, AT_EMPTY_PATH];
   program.op("execute the way into the container", "execveat", args);
   const pid = runProgram(program);
   const failure = program.failure();

@@ -2,13 +2,10 @@
 import { Arena } from "../ffi/arena.ts";
 import { CLONE, O } from "../ffi/constants.ts";
 import { runProgram } from "../ffi/executor.ts";
-import { errorOf, opClone, opDefaultSignals, opStdio, waitBlocking } from "../ffi/process.ts";
+import { errorOf, opClone, opDefaultSignals, opPlace, waitBlocking } from "../ffi/process.ts";
 import { Program } from "../ffi/program.ts";
 import { closeFile, openFile } from "../ffi/quick_files.ts";
 import type { SelfCommand } from "./worker.ts";
-
-/** Above all descriptors that we have in practice, while they are put in their places. */
-const PARKED = 1000;
 
 /**
  * A process that waits for days shall neither wake up nor be large: Bun looks at its heap every second, else, and
@@ -39,9 +36,7 @@ export function startDetached(
   opClone(program, CLONE.VFORK);
   program.op("leave the terminal", "setsid");
   program.op("leave the directory", "chdir", [arena.text("/")]);
-  descriptors.forEach((fd, i) => program.op("park a descriptor", "dup3", [fd, PARKED + i, 0]));
-  opStdio(program, [nothing, nothing, nothing]);
-  descriptors.forEach((_, i) => program.op("pass a descriptor", "dup3", [PARKED + i, 3 + i, 0]));
+  opPlace(program, [nothing, nothing, nothing, ...descriptors].map((fd, place) => [fd, place]));
   program.op("close descriptors", "close_range", [3 + descriptors.length, 0xffffffff, 0]);
   opDefaultSignals(program);
   // What a worker's arguments end with is its role.

@@ -15,6 +15,9 @@ export interface MountedRoot {
   readOnly: boolean;
 }
 
+/** Above the descriptors that one who starts a worker has in practice. */
+const FIRST_FREE = 300;
+
 /**
  * Appends the ops by which a worker gets a mount namespace with the root in it; they end with it. Targets are looked
  * for with the root as `/`, so that no link in it leads out; the worker itself stays in the host's.
@@ -32,7 +35,7 @@ export function opMountedRoot(
   program.op("make mounts private", "mount", [0, top, 0, MS.REC | MS.PRIVATE, 0]);
   const prepared = mounts.map(({ mount, ...source }) => opOpenSource(program, mount, source));
   program.op("open the host's root", "openat", [AT_FDCWD, top, flags, 0], { into: host });
-  const path = opMountRootfs(program, rootfs);
+  const path = opMountRootfs(program, rootfs, FIRST_FREE + mounts.length);
   program.op(`enter "${path}"`, "chdir", [arena.text(path)]);
   program.op(`change the root to "${path}"`, "chroot", [here]);
   program.op("enter the root", "chdir", [top]);

@@ -11,8 +11,10 @@ import {
   errorOf,
   opClone,
   opDefaultSignals,
+  opPlace,
   opStdio,
   pipe,
+  type Placing,
   waitBlocking,
 } from "../ffi/process.ts";
 import { type Arg, Program } from "../ffi/program.ts";
@@ -71,11 +73,8 @@ export function startWorker(
   const program = new Program(Arena.live());
   opClone(program, CLONE.VFORK);
   opBecomeRoot(program, userns);
-  // First: they may be our own standard descriptors.
-  place(program).forEach((file, i) => {
-    program.op("hand a file on", "dup3", [file, WORKER_FILE + i, 0]);
-  });
-  opStdio(program, [input.read, output.write]);
+  const files = place(program).map((file, i): Placing => [file, WORKER_FILE + i]);
+  opPlace(program, [[input.read, 0], [output.write, 1], ...files]);
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   opExecute(program, self, args);
   const pid = runProgram(program);

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   statSync,
   symlinkSync,
@@ -188,3 +189,48 @@ function tellKeyring(): Uint8Array {
   program.op("exit", "exit_group", [0]);
   return toElf(program);
 }
+
+describe("a caller with many open descriptors", () => {
+  /** Runs tsbox where the lowest free descriptor is `first`. */
+  async function runFrom(first: number, words: readonly string[]) {
+    const script = `for ((i = 3; i < ${first}; i++)); do eval "exec $i</dev/null"; done; exec "$@"`;
+    // To a file: what writes to a pipe would be the monitor's to execute, once it is warm.
+    const output = join(folder, "output");
+    writeFileSync(output, "");
+    const child = Bun.spawn(["bash", "-c", script, "bash", TSBOX, ...words], {
+      cwd: box.home.path,
+      env: box.home.env,
+      stdin: "ignore",
+      stdout: Bun.file(output),
+      stderr: "pipe",
+    });
+    const [stderr, status] = await Promise.all([child.stderr.text(), child.exited]);
+    return { stdout: readFileSync(output, "utf8"), stderr, status };
+  }
+  const listed = ["sh", "-c", "cd /proc/self/fd && echo *"];
+  // The last is the one by which the shell looks.
+  const expected = { stdout: "0 1 2 3\n", stderr: "" };
+  // Around the numbers by which the processes on the way into a container know theirs.
+  const numbers = (center: number) => Array.from({ length: 24 }, (_, i) => center - 20 + i);
+
+  for (const center of [101, 1001]) {
+    test(`that end near ${center} has containers all the same`, async () => {
+      for (const first of numbers(center)) {
+        for (const flags of [[], ["--init"]]) {
+          const result = await runFrom(first, box.words(["--rm", ...flags], listed));
+          expect({ first, ...result }).toEqual({ first, ...expected, status: 0 });
+        }
+      }
+    });
+
+    test(`that end near ${center} executes commands in them`, async () => {
+      const name = `many${center}`;
+      await runFrom(center - 10, box.words(["-d", "--name", name], ["sleep", "600"]));
+      for (const first of numbers(center)) {
+        const result = await runFrom(first, ["exec", name, ...listed]);
+        expect({ first, ...result }).toEqual({ first, ...expected, status: 0 });
+      }
+      expect((await tsbox(["rm", "-f", name], { home: box.home })).status).toBe(0);
+    });
+  }
+});

@@ -16,6 +16,7 @@ import {
   errorOf,
   opClone,
   opDefaultSignals,
+  opPlace,
   opStdio,
   sendSignal,
   waitBlocking,
@@ -129,9 +130,7 @@ function daemonProgram(
   // Ctrl-C is the container's to answer: the daemon has to outlive it.
   program.op("leave the terminal", "setsid");
   opStdio(program, stdio);
-  const clear = Math.max(...files, FIRST_FD + files.length) + 1;
-  files.forEach((fd, i) => program.op("keep a directory", "dup3", [fd, clear + i, 0]));
-  files.forEach((_, i) => program.op("keep a directory", "dup3", [clear + i, FIRST_FD + i, 0]));
+  opPlace(program, files.map((fd, i) => [fd, FIRST_FD + i]));
   program.op("close descriptors", "close_range", [FIRST_FD + files.length, 0xffff_ffff, 0]);
   opDefaultSignals(program);
   const argv = daemonArguments(files.length - 1);

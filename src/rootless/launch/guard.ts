@@ -17,11 +17,12 @@ import {
   errorOf,
   opClone,
   openProcess,
+  opPlace,
   pipe,
   sendSignal,
   waitBlocking,
 } from "../../ffi/process.ts";
-import { Program } from "../../ffi/program.ts";
+import { type Arg, Program } from "../../ffi/program.ts";
 
 /** Removes a file, or an empty directory, or makes a directory accessible to us. Paths are absolute. */
 export type LastStep = { kind: "file" | "directory" | "open"; path: string };
@@ -44,7 +45,7 @@ export interface Guard {
 /** Ops that it may have. */
 const ROOM = 64;
 
-/** Descriptors of the guard, above any that it is started with in practice. */
+/** Descriptors of the guard. */
 const FD = { life: 1000, target: 1001 } as const;
 
 /**
@@ -59,10 +60,9 @@ export function startGuard(target: number, lasting = false): Guard {
   const elf = lasting ? sealedFile("tsbox-guard", guardElf()) : undefined;
   const program = new Program(Arena.live(), ARCH, ROOM);
   opClone(program, lasting ? CLONE.VFORK : 0);
-  program.op("keep the pipe", "dup3", [life.read, FD.life, 0]);
-  program.op("keep the target", "dup3", [handle, FD.target, 0]);
+  const file = opPlace(program, [[life.read, FD.life], [handle, FD.target]], elf);
   if (elf === undefined) opGuard(program, FD.target + 1);
-  else opExecute(program, elf);
+  else opExecute(program, file);
   const pid = runProgram(program);
   raw("close", life.read);
   raw("close", handle);
@@ -134,7 +134,7 @@ function opLastSteps(program: Program, steps: readonly LastStep[]): void {
   program.op("exit", "exit_group", [0]);
 }
 
-function opExecute(program: Program, elf: number): void {
+function opExecute(program: Program, elf: Arg): void {
   const { arena } = program;
   const args = [
     elf,

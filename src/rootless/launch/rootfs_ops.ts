@@ -22,19 +22,20 @@ export type Rootfs =
 /** mount(2) takes one page of options. */
 const MAX_MOUNT_DATA = 4000;
 
-/** Where descriptors that stand for paths are put, so that the option text can be written beforehand. */
-const FIRST_PATH_FD = 300;
-
 /**
  * The option text of an overlay. Where paths are too long together or contain what separates options,
- * they are named through descriptors.
+ * they are named through descriptors, in chosen places: so the text can be written beforehand.
  */
-function opOverlayOptions(program: Program, rootfs: Rootfs & { kind: "overlay" }): string {
+function opOverlayOptions(
+  program: Program,
+  rootfs: Rootfs & { kind: "overlay" },
+  firstFree: number,
+): string {
   const { lower, upper, work, volatile } = rootfs;
   const data = optionText(lower, upper, work, volatile);
   const paths = lower.concat(upper, work);
   if (data.length <= MAX_MOUNT_DATA && !paths.some(needsDescriptor)) return data;
-  const names = paths.map((path, i) => opNamePath(program, path, FIRST_PATH_FD + i));
+  const names = paths.map((path, i) => opNamePath(program, path, firstFree + i));
   const [upperName = "", workName = ""] = names.slice(-2);
   return optionText(names.slice(0, -2), upperName, workName, volatile);
 }
@@ -56,8 +57,8 @@ function opNamePath(program: Program, path: string, fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
-/** Mounts the root file system. Returns where it is. */
-export function opMountRootfs(program: Program, rootfs: Rootfs): string {
+/** Mounts the root file system. Returns where it is. @param firstFree from this on no descriptor is needed later */
+export function opMountRootfs(program: Program, rootfs: Rootfs, firstFree: number): string {
   const { arena } = program;
   if (rootfs.kind === "detached") {
     const args = [rootfs.mount, arena.text(""), AT_FDCWD, arena.text(rootfs.mountPoint)];
@@ -74,7 +75,7 @@ export function opMountRootfs(program: Program, rootfs: Rootfs): string {
   const type = arena.text("overlay");
   const target = arena.text(rootfs.mountPoint);
   const what = "mount the image's layers by overlay";
-  const data = opOverlayOptions(program, rootfs);
+  const data = opOverlayOptions(program, rootfs, firstFree);
   program.op(what, "mount", [type, target, type, 0, arena.text(data)]);
   return rootfs.mountPoint;
 }

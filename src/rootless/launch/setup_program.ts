@@ -9,7 +9,14 @@
 import { AT_EMPTY_PATH, CLONE, MS, O, PR, SIGKILL } from "../../ffi/constants.ts";
 import { Arena, mapMemory } from "../../ffi/arena.ts";
 import { ARCH } from "../../ffi/numbers.ts";
-import { CLONE_ARGS_SIZE, cloneArgs, opClone, opStdio } from "../../ffi/process.ts";
+import {
+  CLONE_ARGS_SIZE,
+  cloneArgs,
+  opClone,
+  opPlace,
+  opStdio,
+  type Placing,
+} from "../../ffi/process.ts";
 import { Program, type Register } from "../../ffi/program.ts";
 import { launchNotes } from "../../container/annotations.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime_spec.ts";
@@ -132,7 +139,7 @@ export function rootOps(program: Program, input: SetupInput): RootPart {
   if (!following) opPrivateMounts(program);
   const prepared = opPrepareMounts(program, input);
   if (following) opPrivateMounts(program);
-  opPivot(program, opMountRootfs(program, input.rootfs));
+  opPivot(program, opMountRootfs(program, input.rootfs, firstFree(input, prepared)));
   const passwd = opReadFile(program, "/etc/passwd");
   const group = opReadFile(program, "/etc/group");
   const ready = program.arena.text("r");
@@ -153,6 +160,14 @@ export function setupOps(program: Program, input: SetupInput, { prepared }: Root
   if (spec.root.readonly) opReadOnlyRoot(program);
   opStandardDescriptors(program, input);
   opExecuteStub(program, input);
+}
+
+/** Above the caller's descriptors that we need, and those that were opened since. */
+function firstFree(
+  { channel, stub, init = 0, stdio }: SetupInput,
+  { mounts, devices }: PreparedSources,
+): number {
+  return Math.max(channel, stub, init, ...stdio) + mounts.length + devices.length + 100;
 }
 
 function opPrivateMounts(program: Program): void {
@@ -240,9 +255,10 @@ function opStandardDescriptors(program: Program, input: SetupInput): void {
 function opExecuteStub(program: Program, { channel, stub, init }: SetupInput): void {
   const { arena } = program;
   opAwait(program, "wait for the word to go", channel);
-  program.op("keep the channel", "dup3", [channel, STUB_FD.channel, 0]);
-  if (init !== undefined) program.op("keep the init", "dup3", [init, STUB_FD.init, 0]);
+  const placings: Placing[] = [[channel, STUB_FD.channel]];
+  if (init !== undefined) placings.push([init, STUB_FD.init]);
+  const file = opPlace(program, placings, stub);
   const none = arena.vector([]);
-  const args = [stub, arena.text(""), none, none, AT_EMPTY_PATH];
+  const args = [file, arena.text(""), none, none, AT_EMPTY_PATH];
   program.op("execute the last steps", "execveat", args);
 }
