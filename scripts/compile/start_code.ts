@@ -7,10 +7,11 @@
  * So a little code, in the padding in front of the first instruction, calls setenv(3) and goes on to the
  * entry point there was. An executable without room for it, or without setenv, stays as it is.
  *
- * On x86-64 it also starts the monitor of a `run -d`, see early_monitor_x64.s.
+ * On x86-64 it then calls what we do before Bun starts, or in its place: early_code.ts. That is larger, and is put
+ * behind everything else, in a segment of its own.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { earlyMonitorCode } from "./early_monitor.ts";
+import { earlyCode } from "./early_code.ts";
 
 /** A variable; `ours` beats what the caller has set. */
 interface Setting {
@@ -37,7 +38,7 @@ export const SETTINGS: readonly Setting[] = [
 // elf(5), for 64-bit little-endian files.
 const E = { MACHINE: 18, ENTRY: 24, PHOFF: 32, SHOFF: 40, PHNUM: 56, SHNUM: 60, SHSTRNDX: 62 };
 const [PHDR_SIZE, SHDR_SIZE, RELA_SIZE, SYM_SIZE] = [56, 64, 24, 24];
-const [PT_LOAD, PF_READ_EXECUTE] = [1, 5];
+const [PT_LOAD, PT_NOTE, PF_READ_EXECUTE] = [1, 4, 5];
 const MACHINE = { 62: "x64", 183: "arm64" } as const;
 /** R_X86_64_JUMP_SLOT and R_AARCH64_JUMP_SLOT. */
 const JUMP_SLOT = { x64: 7, arm64: 1026 } as const;
@@ -62,12 +63,51 @@ export function addStartCode(path: string): boolean {
   const room = roomBefore(file, bytes);
   if (machine === undefined || slot === undefined || room === undefined) return false;
   const entry = word(file, E.ENTRY);
-  const code = (machine === "x64" ? codeX64 : codeArm64)(room.address, entry, slot);
+  const early = machine === "x64" ? earlyCode() : [];
+  const segment = early.length > 0 ? addSegment(file, joined(early)) : undefined;
+  const calls = segment === undefined ? [] : starts(segment.address, early);
+  const code = machine === "x64"
+    ? codeX64(room.address, entry, slot, calls)
+    : codeArm64(room.address, entry, slot);
   if (code.length > room.size) return false;
   bytes.set(code, room.offset);
   file.setBigUint64(E.ENTRY, BigInt(room.address), true);
-  writeFileSync(path, bytes);
+  writeFileSync(path, segment === undefined ? bytes : joined([bytes, segment.bytes]));
   return true;
+}
+
+/**
+ * Makes the header of the notes, which nobody reads when the program starts, that of an executable segment at the end
+ * of the file. Returns what is to be appended to the file, and the address of the code; undefined without notes.
+ */
+function addSegment(file: DataView, code: Uint8Array) {
+  const headers = Array.from(
+    { length: file.getUint16(E.PHNUM, true) },
+    (_, i) => word(file, E.PHOFF) + i * PHDR_SIZE,
+  );
+  const note = headers.find((at) => file.getUint32(at, true) === PT_NOTE);
+  const loaded = headers.filter((at) => file.getUint32(at, true) === PT_LOAD);
+  // They have to be in the order of their addresses.
+  if (note === undefined || loaded.some((at) => at > note)) return undefined;
+  const end = Math.max(...loaded.map((at) => word(file, at + 16) + word(file, at + 40)));
+  const padding = -file.byteLength & (PAGE - 1);
+  const [offset, address] = [file.byteLength + padding, end + PAGE + (-end & (PAGE - 1))];
+  file.setUint32(note, PT_LOAD, true);
+  file.setUint32(note + 4, PF_READ_EXECUTE, true);
+  [offset, address, address, code.length, code.length, PAGE].forEach((value, i) => {
+    file.setBigUint64(note + 8 + i * 8, BigInt(value), true);
+  });
+  return { bytes: joined([new Uint8Array(padding), code]), address };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Bun.concatArrayBuffers([...parts]));
+}
+
+/** Where each part begins when all lie one behind the other. */
+function starts(address: number, parts: readonly Uint8Array[]): number[] {
+  let at = address;
+  return parts.map(({ length }) => (at += length) - length);
 }
 
 function machineOf(file: DataView): Machine | undefined {
@@ -141,27 +181,33 @@ function texts(): { bytes: Uint8Array; offsets: { name: number; value: number }[
 }
 
 /** rdx holds a function of the loader's for `_start`; a call wants the stack aligned to 16. */
-function codeX64(address: number, entry: number, slot: number): Uint8Array {
+function codeX64(
+  address: number,
+  entry: number,
+  slot: number,
+  routines: readonly number[],
+): Uint8Array {
   const { bytes, offsets } = texts();
   const int32 = (value: number) => [...new Uint8Array(Int32Array.of(value).buffer)];
   const [save, restore] = [[0x52, 0x48, 0x83, 0xec, 0x08], [0x48, 0x83, 0xc4, 0x08, 0x5a]];
   const [callSize, beginSize, jumpSize] = [22, 18, 5];
-  const size = save.length + callSize * SETTINGS.length + beginSize + restore.length + jumpSize;
+  const fixed = save.length + restore.length + jumpSize;
+  const size = fixed + callSize * SETTINGS.length + beginSize * routines.length;
   const calls = SETTINGS.flatMap(({ ours }, i) => [
     ...[0xbf, ...int32(address + size + (offsets[i]?.name ?? 0))], // mov edi, name
     ...[0xbe, ...int32(address + size + (offsets[i]?.value ?? 0))], // mov esi, value
     ...[0xba, ...int32(Number(ours))], // mov edx, overwrite
     ...[0xff, 0x14, 0x25, ...int32(slot)], // call [slot]
   ]);
-  const afterBegin = address + size - jumpSize - restore.length;
-  const begin = [
+  const first = address + save.length + callSize * SETTINGS.length;
+  const begin = routines.flatMap((routine, i) => [
     ...[0x48, 0x8d, 0x7c, 0x24, 0x10], // lea rdi, [rsp+16]: where the process began
     ...[0x48, 0x8b, 0x34, 0x25, ...int32(slot)], // mov rsi, [slot]
-    ...[0xe8, ...int32(address + size + bytes.length - afterBegin)], // call the code behind the texts
-  ];
+    ...[0xe8, ...int32(routine - (first + beginSize * (i + 1)))], // call the routine
+  ]);
   const jump = [0xe9, ...int32(entry - (address + size))];
   const code = [...save, ...calls, ...begin, ...restore, ...jump];
-  return Uint8Array.from([...code, ...bytes, ...earlyMonitorCode()]);
+  return Uint8Array.from([...code, ...bytes]);
 }
 
 /** x0 holds a function of the loader's for `_start`. */

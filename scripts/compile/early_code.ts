@@ -1,0 +1,10 @@
+/**
+ * What our executable does before Bun starts, x86-64: routines of position-independent machine code, each
+ * `void routine(long *start, int (*setenv)(...))`. Each has its source beside it; tests assemble that and compare.
+ */
+import { earlyMonitorCode } from "./early_monitor.ts";
+
+/** The routines in the order in which they are called. */
+export function earlyCode(): Uint8Array[] {
+  return [earlyMonitorCode()];
+}
