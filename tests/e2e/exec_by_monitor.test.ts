@@ -19,7 +19,7 @@ async function start(): Promise<void> {
   await tsboxOk(["exec", "box", "true"], { home: box.home });
   await until(
     "the monitor is warm",
-    () => containers().some((path) => existsSync(`${path}/exec.sock`)),
+    () => containers().some((path) => existsSync(`${path}/execute.sock`)),
   );
 }
 

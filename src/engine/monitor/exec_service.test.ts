@@ -15,7 +15,7 @@ beforeEach(() => {
   service = new ExecService({
     id: "a".repeat(64),
     context: makeContext({ env: { HOME: folder }, uid: 0, gid: 0, build }),
-    sockets: { monitor: `${folder}/monitor.sock`, exec: `${folder}/exec.sock` },
+    sockets: { monitor: `${folder}/monitor.sock`, exec: `${folder}/execute.sock` },
     cold: () => void cooled++,
   });
 });
@@ -25,13 +25,13 @@ afterEach(() => {
 });
 
 const isAnnounced = () =>
-  lstatSync(`${folder}/exec.sock`, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  lstatSync(`${folder}/execute.sock`, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
 test("a monitor is cold at first, and warm for a minute after the last exec", async () => {
   expect(isAnnounced()).toBe(false);
   jest.useFakeTimers();
   await service?.warm();
-  expect(readlinkSync(`${folder}/exec.sock`)).toBe("monitor.sock");
+  expect(readlinkSync(`${folder}/execute.sock`)).toBe("monitor.sock");
   jest.advanceTimersByTime(MINUTE - 1);
   await service?.warm();
   jest.advanceTimersByTime(MINUTE - 1);

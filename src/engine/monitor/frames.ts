@@ -1,12 +1,23 @@
 /** What a monitor and its clients say to each other over its socket: a kind, a length, that many bytes. */
 import { TsboxError } from "../../errors.ts";
 
-/** Client to monitor: request, input, end of input, size of the terminal, signal, detach. */
-export type ClientFrame = "request" | "input" | "input-end" | "resize" | "signal" | "detach";
-/** Monitor to client: answer to the request, output, the end of the container's process, output was too much for you. */
-export type MonitorFrame = "answer" | "stdout" | "stderr" | "exit" | "cut";
+/** Client to monitor: request, input, end of input, size of the terminal, signal, detach, exec from machine code. */
+export type ClientFrame =
+  | "request"
+  | "input"
+  | "input-end"
+  | "resize"
+  | "signal"
+  | "detach"
+  | "quick-exec";
+/**
+ * Monitor to client: answer to the request, output, the end of the container's process, output was too much for you,
+ * answer to machine code.
+ */
+export type MonitorFrame = "answer" | "stdout" | "stderr" | "exit" | "cut" | "quick-answer";
 export type FrameKind = ClientFrame | MonitorFrame;
 
+/** By their numbers, which a command line and a monitor of another version know, too: new ones go behind. */
 const KINDS: readonly FrameKind[] = [
   "request",
   "input",
@@ -19,6 +30,8 @@ const KINDS: readonly FrameKind[] = [
   "stderr",
   "exit",
   "cut",
+  "quick-exec",
+  "quick-answer",
 ];
 const HEADER = 5;
 /** Bytes of a frame's content at most: neither side makes the other one hoard. */

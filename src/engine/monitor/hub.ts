@@ -12,7 +12,14 @@ import { answerOf } from "../worker_jobs.ts";
 import { Client, type ClientHandler } from "./client.ts";
 import { type Frame, frame, jsonFrame, jsonOf } from "./frames.ts";
 import { ExecService, type ExecSurroundings } from "./exec_service.ts";
-import { type ClientRequest, type ExecAnswer, execSocket, monitorSocket } from "./request.ts";
+import { quickAnswer, quickExec } from "./quick_frames.ts";
+import {
+  type ClientRequest,
+  type ExecAnswer,
+  execSocket,
+  type MonitoredExec,
+  monitorSocket,
+} from "./request.ts";
 
 /** What the hub needs of the life that goes on. */
 export interface LiveStreams {
@@ -154,6 +161,8 @@ export class Hub implements ClientHandler {
 
   frame(client: Client, message: Frame): void {
     switch (message.kind) {
+      case "quick-exec":
+        return this.#execute(client, quickExec(message), quickAnswer);
       case "request":
         // Only the other end of our own protocol can connect: the directory is the user's alone.
         return this.#request(client, jsonOf(message) as ClientRequest);
@@ -201,20 +210,28 @@ export class Hub implements ClientHandler {
         void client.send(jsonFrame("answer", {}));
         return client.finish();
       case "restart":
-        return void answer(client, this.#orders.restart(request.seconds).then(() => null));
-      case "exec": {
-        const work = this.#execs.size < MOST_EXECS ? this.#exec.exec(request) : DECLINED;
-        const exec = answer(client, work).then(() => {
-          this.#execs.delete(exec);
-        });
-        return void this.#execs.add(exec);
-      }
+        return void answer(
+          client,
+          answerFrame(this.#orders.restart(request.seconds).then(() => null)),
+        );
+      case "exec":
+        return this.#execute(client, request, answerFrame);
       case "warm":
         // Whoever said so is gone; not being able to is no matter.
         return void this.#exec.warm().catch(() => {});
       default:
         return client.close();
     }
+  }
+
+  /** Runs a command, unless it is not for us or one too many. @param told makes the frame that says how it went */
+  #execute(client: Client, request: MonitoredExec | undefined, told: typeof quickAnswer): void {
+    const isDeclined = request === undefined || this.#execs.size >= MOST_EXECS;
+    const work = isDeclined ? DECLINED : this.#exec.exec(request);
+    const exec = answer(client, told(work)).then(() => {
+      this.#execs.delete(exec);
+    });
+    this.#execs.add(exec);
   }
 
   /** In the order it came; a client whose input is not taken is not read from. */
@@ -257,10 +274,14 @@ export class Hub implements ClientHandler {
   }
 }
 
-/** Tells a client what became of its request, and lets it go. */
-async function answer(client: Client, work: Promise<unknown>): Promise<void> {
-  const found = await work.then((result) => ({ result }), answerOf);
-  void client.send(jsonFrame("answer", found));
+async function answerFrame(work: Promise<unknown>): Promise<Uint8Array> {
+  return jsonFrame("answer", await work.then((result) => ({ result }), answerOf));
+}
+
+/** Tells a client what became of its request, if that is known, and lets it go. */
+async function answer(client: Client, result: Promise<Uint8Array | undefined>): Promise<void> {
+  const known = await result;
+  if (known !== undefined) void client.send(known);
   client.finish();
 }
 

@@ -75,7 +75,10 @@ export function monitorSocket(directoryFd: number): string {
   return `/proc/self/fd/${directoryFd}/monitor.sock`;
 }
 
-/** A link to it that is there while the monitor is ready to do an exec. */
+/**
+ * A link to it that is there while the monitor is ready to do an exec. Named so since monitors know "quick-exec": who
+ * sends that finds no older one.
+ */
 export function execSocket(directoryFd: number): string {
-  return `/proc/self/fd/${directoryFd}/exec.sock`;
+  return `/proc/self/fd/${directoryFd}/execute.sock`;
 }
