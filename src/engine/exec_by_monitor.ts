@@ -85,6 +85,8 @@ function ask(
 function statusFrom(monitor: number): number | undefined {
   const reader = new FrameReader();
   for (let bytes = receiveSome(monitor); bytes !== undefined; bytes = receiveSome(monitor)) {
+    // What it has not read whole it has not done.
+    if (bytes === "unread") return undefined;
     const [frame] = reader.push(bytes);
     if (frame === undefined) continue;
     // From ourselves: it is not checked again.

@@ -19,6 +19,7 @@ export const ERRNO = {
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENOTEMPTY: 39,
+  ECONNRESET: 104,
   EDQUOT: 122,
 } as const;
 

@@ -40,12 +40,15 @@ export function sendAll(fd: number, bytes: Uint8Array): boolean {
   return true;
 }
 
-/** What comes next, at least a byte; blocks until then. Undefined: the other side is gone. */
-export function receiveSome(fd: number): Uint8Array | undefined {
+/**
+ * What comes next, at least a byte; blocks until then. Undefined: the other side is gone; "unread": and was before it
+ * had read all that it was sent.
+ */
+export function receiveSome(fd: number): Uint8Array | "unread" | undefined {
   const buffer = new Uint8Array(PIECE);
   for (;;) {
     const length = raw("read", fd, address(buffer), PIECE);
     if (length > 0) return buffer.subarray(0, length);
-    if (length !== -ERRNO.EINTR) return undefined;
+    if (length !== -ERRNO.EINTR) return length === -ERRNO.ECONNRESET ? "unread" : undefined;
   }
 }

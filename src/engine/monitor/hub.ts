@@ -13,13 +13,7 @@ import { Client, type ClientHandler } from "./client.ts";
 import { type Frame, frame, jsonFrame, jsonOf } from "./frames.ts";
 import { ExecService, type ExecSurroundings } from "./exec_service.ts";
 import { quickAnswer, quickExec } from "./quick_frames.ts";
-import {
-  type ClientRequest,
-  type ExecAnswer,
-  execSocket,
-  type MonitoredExec,
-  monitorSocket,
-} from "./request.ts";
+import { type ClientRequest, execSocket, type MonitoredExec, monitorSocket } from "./request.ts";
 
 /** What the hub needs of the life that goes on. */
 export interface LiveStreams {
@@ -46,7 +40,6 @@ export type HubExec = Omit<ExecSurroundings, "sockets">;
 const MOST_CLIENTS = 500;
 /** Commands at once; who asks for another one has to do it. */
 const MOST_EXECS = 200;
-const DECLINED: Promise<ExecAnswer> = Promise.resolve("declined");
 
 /** Milliseconds that clients get to read what is left. */
 const LINGER = 5000;
@@ -209,11 +202,10 @@ export class Hub implements ClientHandler {
         this.#orders.stopped();
         void client.send(jsonFrame("answer", {}));
         return client.finish();
-      case "restart":
-        return void answer(
-          client,
-          answerFrame(this.#orders.restart(request.seconds).then(() => null)),
-        );
+      case "restart": {
+        const restarted = this.#orders.restart(request.seconds).then(() => null);
+        return void answer(client, answerFrame(restarted));
+      }
       case "exec":
         return this.#execute(client, request, answerFrame);
       case "warm":
@@ -227,7 +219,7 @@ export class Hub implements ClientHandler {
   /** Runs a command, unless it is not for us or one too many. @param told makes the frame that says how it went */
   #execute(client: Client, request: MonitoredExec | undefined, told: typeof quickAnswer): void {
     const isDeclined = request === undefined || this.#execs.size >= MOST_EXECS;
-    const work = isDeclined ? DECLINED : this.#exec.exec(request);
+    const work = isDeclined ? Promise.resolve("declined" as const) : this.#exec.exec(request);
     const exec = answer(client, told(work)).then(() => {
       this.#execs.delete(exec);
     });
