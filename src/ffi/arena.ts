@@ -35,38 +35,42 @@ export function mapMemory(size: number): number {
 export class Arena {
   /** Address of the first byte. */
   readonly base: number;
-  readonly #live: boolean;
+  /** Bytes that are mapped; 0: it is an image. */
+  readonly #mapped: number;
   #bytes: Uint8Array<ArrayBuffer>;
   #words: Uint32Array;
   readonly #texts = new Map<string, number>();
   #used = 0;
 
-  private constructor(base: number, bytes: Uint8Array<ArrayBuffer>, live: boolean) {
+  private constructor(base: number, bytes: Uint8Array<ArrayBuffer>, mapped: number) {
     this.base = base;
-    this.#live = live;
+    this.#mapped = mapped;
     this.#bytes = bytes;
     this.#words = wordsOf(bytes);
   }
 
-  /** Memory of this process; pages cost nothing until they are written. */
-  static live(): Arena {
-    const at = mapMemory(CAPACITY);
-    return new Arena(at, view(at, CAPACITY), true);
+  /**
+   * Memory of this process; pages cost nothing until they are written.
+   * @param capacity bytes, whole pages; whoever makes many asks for few, since all of them count as JavaScript's memory
+   */
+  static live(capacity: number = CAPACITY): Arena {
+    const at = mapMemory(capacity);
+    return new Arena(at, view(at, capacity), capacity);
   }
 
   /** Memory that will be loaded at `base`, a multiple of 8, by another program. */
   static image(base: number): Arena {
-    return new Arena(base, new Uint8Array(IMAGE_CAPACITY), false);
+    return new Arena(base, new Uint8Array(IMAGE_CAPACITY), 0);
   }
 
   /** Gives the pages of a live arena back, when nobody is going to use what is in it any more: it is zero then. */
   discard(): void {
-    if (this.#live) raw("madvise", this.base, CAPACITY, MADV_DONTNEED);
+    if (this.#mapped > 0) raw("madvise", this.base, this.#mapped, MADV_DONTNEED);
   }
 
   /** Gives a live arena back, with its addresses: neither it nor its program may be used any more. */
   release(): void {
-    if (this.#live) raw("munmap", this.base, CAPACITY);
+    if (this.#mapped > 0) raw("munmap", this.base, this.#mapped);
   }
 
   /** The bytes used so far. */
@@ -78,7 +82,7 @@ export class Arena {
   #need(size: number): void {
     const wanted = this.#used + size;
     if (wanted <= this.#bytes.length) return;
-    if (this.#live || wanted > MAX_IMAGE_CAPACITY) {
+    if (this.#mapped > 0 || wanted > MAX_IMAGE_CAPACITY) {
       throw new TsboxError(
         "limit-exceeded",
         "Cannot start the process: its arguments and environment are too large",

@@ -58,6 +58,8 @@ export interface ExecProcess {
   ended(): Promise<Ending>;
 }
 
+/** Bytes of the program that executes the stub: two dozen calls. */
+const WAY_IN = 16 << 10;
 /** Most that is reported: the results of all ops. */
 const MAX_REPORT = 1 << 20;
 
@@ -120,7 +122,7 @@ interface Descriptors {
 /** Executes the program in a child, with its descriptors in their places. Returns its pid. */
 function startProgram(request: ExecRequest, { file, channel, status }: Descriptors): number {
   const { container, cgroup, stdio, terminal } = request;
-  const program = new Program(Arena.live());
+  const program = new Program(Arena.live(WAY_IN));
   const { arena } = program;
   opClone(program, CLONE.VFORK);
   if (terminal === undefined) opStdio(program, stdio);
