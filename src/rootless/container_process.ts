@@ -11,7 +11,7 @@ import { runProgram } from "../ffi/executor.ts";
 import { address, nulTerminated, raw, view } from "../ffi/libc.ts";
 import { opClone, waitBlocking } from "../ffi/process.ts";
 import { Program } from "../ffi/program.ts";
-import { closeFile, openFile, openFileStatus, readText } from "../ffi/quick_files.ts";
+import { closeFile, isErrno, openFile, openFileStatus, readText } from "../ffi/quick_files.ts";
 import type { UserFiles } from "../container/user.ts";
 import type { SpecIdMapping } from "../oci/runtime_spec.ts";
 import { TsboxError } from "../errors.ts";
@@ -64,8 +64,8 @@ export function openContainerProcess(
   } catch (error) {
     const alive = lives(handle);
     closeAll(opened);
-    // What was looked for below /proc went away with the process.
-    if (!alive) return undefined;
+    // What was looked for below /proc goes away with the process: some of it before that counts as ended.
+    if (!alive || isErrno(error, ERRNO.ENOENT)) return undefined;
     throw error;
   }
 }
