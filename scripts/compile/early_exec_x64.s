@@ -214,8 +214,10 @@ written:
 	syscall
 	cmp	eax, [r12+4]
 	jne	leave
-	mov	edi, 0x59616d61         # PR_SET_PTRACER: it takes our descriptors, which Yama may keep it from
 	mov	esi, [r12]
+	test	esi, esi                # it is in no pid namespace of ours, where our pid is another's
+	jz	leave
+	mov	edi, 0x59616d61         # PR_SET_PTRACER: it takes our descriptors, which Yama may keep it from
 	mov	eax, 157                # prctl
 	syscall
 	lea	rdi, [rip+nothing]

@@ -19,14 +19,14 @@ export function connectStream(path: string): number | undefined {
   return undefined;
 }
 
-/** Pid of who listens at the other end; undefined when that is nobody of ours. */
+/** Pid of who listens at the other end; undefined when that is nobody of ours, or in no pid namespace that we see. */
 export function listenerOf(fd: number): number | undefined {
   // struct ucred { pid, uid, gid }, and the size.
   const words = new Uint32Array(1024);
   words[3] = 12;
   const at = address(words);
   if (raw("getsockopt", fd, SOL_SOCKET, SO_PEERCRED, at, at + 12) < 0) return undefined;
-  return words[1] === process.getuid?.() ? words[0] : undefined;
+  return words[1] === process.getuid?.() && words[0] !== 0 ? words[0] : undefined;
 }
 
 /** Sends all of it; false when the other side is gone. */
