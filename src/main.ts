@@ -22,14 +22,14 @@ const PROBE = "@probe";
 /** Whether this is the compiled executable: its sources are in a file system of Bun's own. */
 const compiled = import.meta.path.startsWith("/$bunfs/");
 
-/** Says how to reach a monitor that is there already: scripts/compile/early_monitor_x64.s. Ours alone. */
+/** Says that another process waits for us, and at which descriptor: scripts/compile/early_monitor_x64.s. Ours alone. */
 const BEGUN = "TSBOX_BEGUN";
 
-function begunMonitor(): string | undefined {
+function starter(): number | undefined {
   const begun = process.env[BEGUN];
   if (!begun) return undefined;
   delete process.env[BEGUN];
-  return begun;
+  return Number(begun);
 }
 
 function cliIo(argv: readonly string[], streams: Streams): CliIo {
@@ -43,7 +43,7 @@ function cliIo(argv: readonly string[], streams: Streams): CliIo {
     get self() {
       return { path: process.execPath, args: compiled ? [WORKER] : [import.meta.path, WORKER] };
     },
-    begun: begunMonitor(),
+    starter: starter(),
     ...streams,
     serveApi: async (service) => (await import("./api/serve.ts")).serveApi(service),
     columns: () => process.stdout.columns || 80,

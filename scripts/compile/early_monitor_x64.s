@@ -1,12 +1,14 @@
-# Starts a monitor before anything of us has started, x86-64. Assembled bytes: early_monitor.ts (tests compare).
+# Before Bun starts, x86-64: parts `run ... -d` and `start CONTAINER` into a process that waits and one that does the rest.
+# Assembled bytes: early_monitor.ts (tests compare).
 #
-#   void begin(long *start, int (*setenv)(...))     System V; start: argc, argv, 0, environment, 0
+#   void begin(long *start, int (*setenv)(...), int (*fork)(void))     System V; start: argc, argv, 0, environment, 0
 #
-# `run ... -d` needs two processes of this executable, and each takes as long to start as everything they do
-# then: so the second is made here, and both start side by side. It is told what to do, or that there is
-# nothing to do, by the pipes that src/engine/monitor/start_monitor.ts makes otherwise. The variable TSBOX_BEGUN
-# says which they are: a character for the end of the request's pipe, one for that of the status, each '!' and
-# the number. Whatever does not work is left to the usual way.
+# A container in the background needs a process that outlives the command. To start this executable once more for that
+# takes longer than all the rest of the command: so the child that is made here becomes the command line, and then the
+# container's monitor (src/engine/monitor/run_here.ts). The process that the user has started never starts Bun: it waits
+# for a byte on a pipe, which is its exit status, or for the child's end. 0xfe: this was not such a command after all, and
+# it is to be done as any other. The variable TSBOX_BEGUN says that the other end of the pipe is descriptor 3. Whatever
+# does not work is left to the usual way.
 .intel_syntax noprefix
 .globl _start
 _start:
@@ -16,69 +18,163 @@ _start:
 	push	r12
 	push	r13
 	push	r14
-	push	r15
-	sub	rsp, 40                 # 0: request, read and write; 8: status, read and write; 16: the variable
+	sub	rsp, 32                 # 0: pipe, read and write; 8: what comes out of it, or a wait status
 	mov	rbx, rdi
 	mov	r12, rsi
+	mov	r13, rdx
 	mov	rcx, [rbx]
 	cmp	rcx, 3
 	jl	out
-	mov	rax, [rbx+16]
+	mov	rax, [rbx+16]           # what lies behind the last word are variables, and the program's name
 	cmp	dword ptr [rax], 0x006e7572     # "run"
+	je	options
+	cmp	dword ptr [rax], 0x72617473     # "star"
 	jne	out
+	cmp	word ptr [rax+4], 0x0074        # "t"
+	jne	out
+	cmp	rcx, 3                  # none but a single container, and without flags
+	jne	out
+	mov	rax, [rbx+24]
+	cmp	byte ptr [rax], 0x2d    # '-'
+	je	out
+	jmp	found
+
+options:
 	mov	edx, 2
+	xor	r8d, r8d                # words without a dash, one behind the other
 look:
-	mov	rax, [rbx+rdx*8+8]      # what lies behind the last word are variables, and the program's name
-	mov	esi, [rax]
-	and	esi, 0x00ffffff
-	cmp	esi, 0x0000642d         # "-d"
+	mov	rsi, [rbx+rdx*8+8]
+	cmp	byte ptr [rsi], 0x2d    # '-'
+	jne	plain
+	xor	r8d, r8d
+	mov	rax, [rsi]
+	cmp	rax, [rip+detach]
+	jne	letters
+	cmp	byte ptr [rsi+8], 0
 	je	found
-	mov	rsi, [rax]
-	cmp	rsi, [rip+detach]
-	je	found
+letters:                                # "-d", "-itd"
+	xor	r9d, r9d
+letter:
+	inc	rsi
+	mov	al, [rsi]
+	test	al, al
+	jz	last
+	cmp	al, 0x69                # 'i'
+	je	letter
+	cmp	al, 0x74                # 't'
+	je	letter
+	cmp	al, 0x64                # 'd'
+	jne	next
+	mov	r9d, 1
+	jmp	letter
+last:
+	test	r9d, r9d
+	jnz	found
+	jmp	next
+plain:
+	inc	r8d
+	cmp	r8d, 2                  # the second is not a flag's value: the container's command has begun
+	je	out
+next:
 	inc	rdx
 	cmp	rdx, rcx
 	jl	look
 	jmp	out
+
+# A file that is named by a descriptor of the caller's ("--env-file <(...)") would be closed in the child.
 found:
+	mov	edx, 2
+argument:
+	mov	rsi, [rbx+rdx*8+8]
+character:
+	cmp	dword ptr [rsi], 0x2f64662f     # "/fd/"
+	je	out
+	inc	rsi
+	cmp	byte ptr [rsi-1], 0
+	jne	character
+	inc	rdx
+	cmp	rdx, rcx
+	jl	argument
+
 	mov	rdi, rsp
 	mov	esi, 0x80000            # O_CLOEXEC
 	mov	eax, 293                # pipe2
 	syscall
 	test	eax, eax
 	jnz	out
-	lea	rdi, [rsp+8]
-	mov	eax, 293
+	cmp	dword ptr [rsp], 3      # a standard descriptor was closed: it must not become the pipe
+	jl	undo
+	mov	eax, 39                 # getpid
 	syscall
-	test	eax, eax
-	jnz	out
-	cmp	dword ptr [rsp+12], 90  # the last of them; what cannot be said by a character is not begun
-	jg	out
-	mov	eax, 57                 # fork
-	syscall
+	mov	r14d, eax
+	call	r13                     # that of the C library, which keeps what it knows of the process
 	test	eax, eax
 	jz	child
-	js	out
-	mov	edi, [rsp]
+	js	undo
+
+	mov	r14d, eax
+	mov	edi, [rsp+4]
 	mov	eax, 3                  # close
 	syscall
-	mov	edi, [rsp+12]
+listen:
+	mov	edi, [rsp]
+	lea	rsi, [rsp+8]
+	mov	edx, 1
+	xor	eax, eax                # read
+	syscall
+	cmp	eax, -4                 # EINTR
+	je	listen
+	cmp	eax, 1
+	jne	ended
+	movzx	edi, byte ptr [rsp+8]
+	cmp	edi, 0xfe
+	jne	exit
+	call	reap
+	mov	edi, [rsp]
 	mov	eax, 3
 	syscall
-	mov	al, [rsp+4]
-	add	al, 33
-	mov	[rsp+16], al
-	mov	al, [rsp+8]
-	add	al, 33
-	mov	[rsp+17], al
-	mov	byte ptr [rsp+18], 0
-	lea	rdi, [rip+variable]
-	lea	rsi, [rsp+16]
-	mov	edx, 1
-	call	r12
+	jmp	out
+
+ended:                                  # without a word: as the child ended
+	call	reap
+	mov	edi, [rsp+8]
+	and	edi, 0x7f
+	jnz	killed
+	movzx	edi, byte ptr [rsp+9]
+exit:
+	mov	eax, 231                # exit_group
+	syscall
+killed:
+	mov	r14d, edi
+	mov	eax, 39
+	syscall
+	mov	edi, eax
+	mov	esi, r14d
+	mov	eax, 62                 # kill
+	syscall
+	lea	edi, [r14+128]          # it is ignored here
+	jmp	exit
+
+reap:
+	mov	edi, r14d
+	lea	rsi, [rsp+16]           # [rsp+8] of the caller
+	xor	edx, edx
+	xor	r10d, r10d
+	mov	eax, 61                 # wait4
+	syscall
+	cmp	eax, -4
+	je	reap
+	ret
+
+undo:
+	mov	edi, [rsp]
+	mov	eax, 3
+	syscall
+	mov	edi, [rsp+4]
+	mov	eax, 3
+	syscall
 out:
-	lea	rsp, [rbp-40]
-	pop	r15
+	lea	rsp, [rbp-32]
 	pop	r14
 	pop	r13
 	pop	r12
@@ -86,129 +182,56 @@ out:
 	pop	rbp
 	ret
 
-# In a session of its own, nowhere, with nothing on its standard descriptors.
+# As if both were one: until it says otherwise it ends with its parent. Of the caller's descriptors it has the standard
+# ones. Its engine is set for a process that is going to sleep.
 child:
-	mov	eax, 112                # setsid
+	mov	edi, 1                  # PR_SET_PDEATHSIG
+	mov	esi, 9
+	mov	eax, 157                # prctl
 	syscall
-	lea	rdi, [rip+root]
-	mov	eax, 80                 # chdir
+	mov	eax, 110                # getppid
 	syscall
-	mov	edi, [rsp+12]           # out of the way: any of them may be where another belongs
-	call	park
-	mov	r14d, eax
-	mov	edi, [rsp]
-	call	park
-	mov	r15d, eax
-	lea	rdi, [rip+null]
-	mov	esi, 2                  # O_RDWR
-	mov	eax, 2                  # open
-	syscall
-	mov	edi, eax
-	call	park
-	mov	r13d, eax
-	xor	r12d, r12d
-standard:
-	mov	edi, r13d
-	mov	esi, r12d
-	mov	eax, 33                 # dup2
-	syscall
-	test	eax, eax
-	js	fail
-	inc	r12d
-	cmp	r12d, 3
-	jl	standard
-	mov	edi, r14d               # 3 status, 4 request
+	mov	edi, 137
+	cmp	eax, r14d
+	jne	exit
+	mov	edi, [rsp+4]
 	mov	esi, 3
-	mov	eax, 33
+	mov	edx, 0x80000
+	mov	eax, 292                # dup3
 	syscall
-	mov	edi, r15d
-	mov	esi, 4
-	mov	eax, 33
-	syscall
-	mov	edi, 5
+	mov	edi, 4
 	mov	esi, -1
 	xor	edx, edx
 	mov	eax, 436                # close_range
 	syscall
-	mov	qword ptr [rsp], 0
-	mov	rsi, rsp
-	mov	edi, 2                  # SIG_SETMASK
-	xor	edx, edx
-	mov	r10d, 8
-	mov	eax, 14                 # rt_sigprocmask
-	syscall
-# Its environment: the first of two variables of a name counts.
-	mov	rcx, [rbx]
-	lea	rsi, [rbx+rcx*8+16]
-	xor	ecx, ecx
-count:
-	inc	rcx
-	cmp	qword ptr [rsi+rcx*8-8], 0
-	jne	count
-	lea	rax, [rcx*8+32]
-	sub	rsp, rax
-	and	rsp, -16
-	lea	rax, [rip+quiet0]
-	mov	[rsp], rax
-	lea	rax, [rip+quiet1]
-	mov	[rsp+8], rax
-	lea	rax, [rip+quiet2]
-	mov	[rsp+16], rax
-	lea	rax, [rip+quiet3]
-	mov	[rsp+24], rax
-	lea	rdi, [rsp+32]
-	cld
-	rep movsq
-	mov	rdx, rsp
-	push	0
-	push	0
-	lea	rax, [rip+role]
-	push	rax
-	lea	rax, [rip+name]
-	push	rax
-	mov	r13, rsp
-	mov	r14, rdx
-	sub	rsp, 4096
-	lea	rdi, [rip+self]         # by its own name, which is the one that ps shows
-	mov	rsi, rsp
-	mov	edx, 4095
-	mov	eax, 89                 # readlink
-	syscall
-	test	eax, eax
-	js	fail
-	mov	byte ptr [rsp+rax], 0
-	mov	rdi, rsp
-	call	execute
-	lea	rdi, [rip+self]         # it was replaced meanwhile
-	call	execute
-fail:
-	mov	edi, 127
-	mov	eax, 231                # exit_group
-	syscall
+	lea	rbx, [rip+variables]
+set:
+	mov	rdi, rbx
+	call	behind
+	mov	rsi, rbx
+	call	behind
+	mov	edx, 1
+	call	r12
+	cmp	byte ptr [rbx], 0
+	jne	set
+	jmp	out
 
-execute:
-	mov	rsi, r13
-	mov	rdx, r14
-	mov	eax, 59                 # execve
-	syscall
-	ret
-
-park:
-	xor	esi, esi                # F_DUPFD
-	mov	edx, 10
-	mov	eax, 72                 # fcntl
-	syscall
+behind:                                 # moves rbx behind the text there
+	inc	rbx
+	cmp	byte ptr [rbx-1], 0
+	jne	behind
 	ret
 
 detach:	.ascii	"--detach"
-variable:
+variables:
 	.asciz	"TSBOX_BEGUN"
-root:	.asciz	"/"
-null:	.asciz	"/dev/null"
-self:	.asciz	"/proc/self/exe"
-name:	.asciz	"tsbox"
-role:	.asciz	"@monitor"
-quiet0:	.asciz	"BUN_GC_TIMER_DISABLE=1"
-quiet1:	.asciz	"BUN_JSC_useConcurrentGC=0"
-quiet2:	.asciz	"BUN_JSC_numberOfGCMarkers=1"
-quiet3:	.asciz	"BUN_JSC_forceMiniVMMode=1"
+	.asciz	"3"
+	.asciz	"BUN_GC_TIMER_DISABLE"
+	.asciz	"1"
+	.asciz	"BUN_JSC_useConcurrentGC"
+	.asciz	"0"
+	.asciz	"BUN_JSC_numberOfGCMarkers"
+	.asciz	"1"
+	.asciz	"BUN_JSC_forceMiniVMMode"
+	.asciz	"1"
+	.byte	0

@@ -17,6 +17,7 @@ const RUN = "src/cli/commands/run.ts";
 const EXEC = "src/cli/commands/exec.ts";
 /** What `exec` needs where no monitor does it, and the monitor that does. */
 const EXEC_HERE = ["src/engine/exec.ts", "src/engine/exec/session.ts"];
+const BACKGROUND = "src/engine/monitor/run_here.ts";
 const SETTINGS = "src/cli/global.ts";
 const LISTS = ["src/cli/commands/ps.ts", "src/cli/commands/images.ts"];
 
@@ -49,7 +50,9 @@ export function pieces(graph: Graph): Set<string>[] {
   const first = quick.union(reached(graph, CLI)).union(shared).union(lists.intersection(settings))
     .union(exec.intersection(run.union(here)));
   const besides = here.difference(run).difference(exec);
-  const others = [run, exec, besides, lists, settings].map((piece) => piece.difference(first));
+  const background = reached(graph, BACKGROUND).difference(run).difference(besides);
+  const others = [run, exec, besides, background, lists, settings]
+    .map((piece) => piece.difference(first));
   return [quick, first.difference(quick), ...others];
 }
 

@@ -59,15 +59,16 @@ export function addStartCode(path: string): boolean {
   const bytes = readFileSync(path);
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const machine = machineOf(file);
-  const slot = machine && setenvSlot(file, bytes, machine);
+  const slots = machine && slotsOf(file, bytes, machine);
+  const [slot, fork] = [slots?.get("setenv"), slots?.get("fork")];
   const room = roomBefore(file, bytes);
   if (machine === undefined || slot === undefined || room === undefined) return false;
   const entry = word(file, E.ENTRY);
-  const early = machine === "x64" ? earlyCode() : [];
+  const early = machine === "x64" && fork !== undefined ? earlyCode() : [];
   const segment = early.length > 0 ? addSegment(file, joined(early)) : undefined;
   const calls = segment === undefined ? [] : starts(segment.address, early);
   const code = machine === "x64"
-    ? codeX64(room.address, entry, slot, calls)
+    ? codeX64(room.address, entry, { setenv: slot, fork: fork ?? 0 }, calls)
     : codeArm64(room.address, entry, slot);
   if (code.length > room.size) return false;
   bytes.set(code, room.offset);
@@ -137,18 +138,22 @@ function roomBefore(file: DataView, bytes: Uint8Array): Room | undefined {
   return undefined;
 }
 
-/** Address of the word that holds where setenv(3) is, once it is linked. */
-function setenvSlot(file: DataView, bytes: Uint8Array, machine: Machine): number | undefined {
+/** Of functions of the C library: address of the word that holds where one is, once it is linked. */
+function slotsOf(
+  file: DataView,
+  bytes: Uint8Array,
+  machine: Machine,
+): Map<string, number> | undefined {
   const sections = sectionsOf(file, bytes);
   const [rela, symbols, strings] = [".rela.plt", ".dynsym", ".dynstr"].map((n) => sections.get(n));
   if (!rela || !symbols || !strings) return undefined;
+  const slots = new Map<string, number>();
   for (let at = rela.offset; at < rela.offset + rela.size; at += RELA_SIZE) {
     if (file.getUint32(at + 8, true) !== JUMP_SLOT[machine]) continue;
     const symbol = symbols.offset + file.getUint32(at + 12, true) * SYM_SIZE;
-    const name = textAt(bytes, strings.offset + file.getUint32(symbol, true));
-    if (name === "setenv") return word(file, at);
+    slots.set(textAt(bytes, strings.offset + file.getUint32(symbol, true)), word(file, at));
   }
-  return undefined;
+  return slots;
 }
 
 function sectionsOf(file: DataView, bytes: Uint8Array) {
@@ -184,25 +189,26 @@ function texts(): { bytes: Uint8Array; offsets: { name: number; value: number }[
 function codeX64(
   address: number,
   entry: number,
-  slot: number,
+  slots: { setenv: number; fork: number },
   routines: readonly number[],
 ): Uint8Array {
   const { bytes, offsets } = texts();
   const int32 = (value: number) => [...new Uint8Array(Int32Array.of(value).buffer)];
   const [save, restore] = [[0x52, 0x48, 0x83, 0xec, 0x08], [0x48, 0x83, 0xc4, 0x08, 0x5a]];
-  const [callSize, beginSize, jumpSize] = [22, 18, 5];
+  const [callSize, beginSize, jumpSize] = [22, 26, 5];
   const fixed = save.length + restore.length + jumpSize;
   const size = fixed + callSize * SETTINGS.length + beginSize * routines.length;
   const calls = SETTINGS.flatMap(({ ours }, i) => [
     ...[0xbf, ...int32(address + size + (offsets[i]?.name ?? 0))], // mov edi, name
     ...[0xbe, ...int32(address + size + (offsets[i]?.value ?? 0))], // mov esi, value
     ...[0xba, ...int32(Number(ours))], // mov edx, overwrite
-    ...[0xff, 0x14, 0x25, ...int32(slot)], // call [slot]
+    ...[0xff, 0x14, 0x25, ...int32(slots.setenv)], // call [slot]
   ]);
   const first = address + save.length + callSize * SETTINGS.length;
   const begin = routines.flatMap((routine, i) => [
     ...[0x48, 0x8d, 0x7c, 0x24, 0x10], // lea rdi, [rsp+16]: where the process began
-    ...[0x48, 0x8b, 0x34, 0x25, ...int32(slot)], // mov rsi, [slot]
+    ...[0x48, 0x8b, 0x34, 0x25, ...int32(slots.setenv)], // mov rsi, [slot]
+    ...[0x48, 0x8b, 0x14, 0x25, ...int32(slots.fork)], // mov rdx, [slot]
     ...[0xe8, ...int32(routine - (first + beginSize * (i + 1)))], // call the routine
   ]);
   const jump = [0xe9, ...int32(entry - (address + size))];

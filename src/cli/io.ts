@@ -36,8 +36,8 @@ export interface CliIo extends Streams {
   build: { version: string; commit: string };
   /** How to start this executable again, as a worker. */
   self: SelfCommand;
-  /** How to reach a monitor that was started with us, which wants to be told what to do; for engine/monitor. */
-  begun?: string | undefined;
+  /** Pipe to the process that the user has started, which waits for us: engine/monitor/run_here.ts. */
+  starter?: number | undefined;
   /** Starts the other door to the engine, which the command line cannot see, until the signal. */
   serveApi(service: ApiService): Promise<void>;
   /** Width of the terminal on standard output in characters. */

@@ -5,8 +5,8 @@ import { findCommand, unknownCommand } from "./commands.ts";
 import { callerContext } from "./context.ts";
 import type { CliIo, Streams } from "./io.ts";
 import { parseLine } from "./parse.ts";
-import { errorText, exitStatus } from "./report.ts";
-import { OutputClosed, writeAll } from "./writer.ts";
+import { report } from "./report.ts";
+import { writeAll } from "./writer.ts";
 
 /** Those of this process. node:fs and node:tty would do this too, and take two milliseconds to load. */
 export const streams: Streams = {
@@ -15,19 +15,14 @@ export const streams: Streams = {
   isTty: isTerminal,
 };
 
-/** What a program dies of when it writes to a closed pipe: 128 + SIGPIPE. */
-const BROKEN_PIPE = 141;
-
 /** Runs one command line and returns the exit status; prints every error, throws none. */
 export async function cliMain(io: CliIo): Promise<number> {
   const globals = { words: io.argv };
   try {
     return await dispatch(io, globals);
   } catch (thrown) {
-    if (thrown instanceof OutputClosed) return BROKEN_PIPE;
-    io.err(errorText(thrown));
     const { words: [first = "", second = ""] } = globals;
-    return exitStatus(thrown, first === "container" ? `${first} ${second}` : first);
+    return report(io, first === "container" ? `${first} ${second}` : first, thrown);
   }
 }
 

@@ -1,7 +1,11 @@
 import { messageOf, TsboxError } from "../errors.ts";
 import { printable } from "./format/printable.ts";
+import type { Streams } from "./io.ts";
 import { UsageError } from "./usage_error.ts";
+import { OutputClosed } from "./writer.ts";
 
+/** What a program dies of when it writes to a closed pipe: 128 + SIGPIPE. */
+const BROKEN_PIPE = 141;
 /** The interrupted command's status: 128 + SIGINT, as a shell sees it. */
 const INTERRUPTED = 130;
 
@@ -25,4 +29,21 @@ export function exitStatus(thrown: unknown, command: string): number {
   if (code === "cannot-execute") return 126;
   if (code === "command-not-found") return 127;
   return verb === "run" ? 125 : 1;
+}
+
+/** Does something and returns 0, or reports why it failed and returns the exit status. */
+export function reported(io: Pick<Streams, "err">, command: string, action: () => void): number {
+  try {
+    action();
+    return 0;
+  } catch (thrown) {
+    return report(io, command, thrown);
+  }
+}
+
+/** Prints an error and returns the exit status. */
+export function report(io: Pick<Streams, "err">, command: string, thrown: unknown): number {
+  if (thrown instanceof OutputClosed) return BROKEN_PIPE;
+  io.err(errorText(thrown));
+  return exitStatus(thrown, command);
 }

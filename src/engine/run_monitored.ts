@@ -6,16 +6,15 @@ import type { EngineContext } from "./context.ts";
 import { connectMonitor } from "./monitor/connection.ts";
 import type { MonitorJob } from "./monitor/request.ts";
 import {
-  begunMonitor,
   type IdleMonitor,
   idleMonitor,
   type StartedMonitor,
   startMonitor,
 } from "./monitor/start_monitor.ts";
-import { imageFor } from "./run/image.ts";
 import type { RunHost } from "./run/host.ts";
+import { runJob } from "./run/job.ts";
 
-export { begunMonitor, idleMonitor };
+export { idleMonitor };
 
 /**
  * Starts a container in the background, pulling its image where needed; returns its id when it runs.
@@ -34,16 +33,12 @@ export async function runDetached(
 
 /** The same for a container that was made before. */
 export function startDetachedContainer(id: string, context: EngineContext, host: RunHost): string {
-  return idOf(startMonitor({ kind: "start", id }, false, context, host));
+  return startDetachedJob({ kind: "start", id }, context, host);
 }
 
-async function runJob(
-  options: RunOptions,
-  context: EngineContext,
-  host: RunHost,
-): Promise<MonitorJob> {
-  const image = options.rootfs === undefined ? await imageFor(options, context, host) : undefined;
-  return { kind: "run", options, imageId: image?.id ?? "" };
+/** The same for what else a monitor can be asked to run. */
+export function startDetachedJob(job: MonitorJob, context: EngineContext, host: RunHost): string {
+  return idOf(startMonitor(job, false, context, host));
 }
 
 function idOf(monitor: StartedMonitor): string {

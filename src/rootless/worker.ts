@@ -1,5 +1,4 @@
 /** Runs our own executable inside the user namespace, as its root: for work that needs JavaScript there. */
-import { closeSync } from "node:fs";
 import { Arena } from "../ffi/arena.ts";
 import { CLONE, O, PR, SIGCHLD, SIGKILL } from "../ffi/constants.ts";
 import { runProgram } from "../ffi/executor.ts";
@@ -78,14 +77,14 @@ export function startWorker(
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   opExecute(program, self, args);
   const pid = runProgram(program);
-  closeSync(input.read);
-  closeSync(output.write);
+  closeFile(input.read);
+  closeFile(output.write);
   const failure = program.failure();
   if (failure === undefined) {
     return { pid, stdin: input.write, stdout: output.read, exited: ended(pid) };
   }
-  closeSync(input.write);
-  closeSync(output.read);
+  closeFile(input.write);
+  closeFile(output.read);
   if (pid > 0) waitBlocking(pid);
   throw errorOf(failure, "worker");
 }

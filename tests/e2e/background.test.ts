@@ -94,6 +94,15 @@ describe("a container in the background", () => {
     }
   });
 
+  test("is not what a word of the container's own asks for", async () => {
+    for (const word of ["-d", "-itd", "--detach"]) {
+      const { stdout, status } = await box.run(["--entrypoint=/bin/echo"], [word]);
+      expect([stdout, status]).toEqual([`${word}\n`, 0]);
+    }
+    // A shell that knows no such flag: the status is the command's.
+    expect((await box.run(["--entrypoint=/bin/sh"], ["-td"])).status).toBe(2);
+  });
+
   test("is not begun for a command whose own words look like options of run", async () => {
     const words = [TSBOX, ...box.words([], ["sh", "-c", "echo go; cat", "sh", "-d", "--detach"])];
     words.splice(2, 0, "-i");
@@ -104,6 +113,91 @@ describe("a container in the background", () => {
     await until("no monitor is left", () => monitors().length === 0);
     child.stdin.end();
     expect(await child.exited).toBe(0);
+  });
+
+  test("shows nothing of what it was started with, and is nobody's child", async () => {
+    const name = await started(["-e", "SECRET=very"], "sleep", "600");
+    const [monitor] = family(box.home.path).filter(({ role }) => role === "monitor");
+    expect(monitor?.words.slice(0, 2)).toEqual(["tsbox", "@monitor"]);
+    expect(monitor?.words.join(" ")).not.toContain("very");
+    const stat = readFileSync(`/proc/${monitor?.pid}/stat`, "utf8").split(") ")[1]?.split(" ");
+    // Process group and session.
+    expect(stat?.slice(2, 4)).toEqual([`${monitor?.pid}`, `${monitor?.pid}`]);
+    expect(readlinkSync(`/proc/${monitor?.pid}/cwd`)).toBe("/");
+    await ok("rm", "-f", name);
+  });
+
+  test("reads files that the caller has open only", async () => {
+    const command = `${TSBOX} run -d --rm --network none --env-file <(echo A=b)`;
+    const script = `${command} ${box.image} sleep 600`;
+    const done = Bun.spawnSync(["bash", "-c", script], { env: box.home.env });
+    expect(done.stderr.toString()).toBe("");
+    const id = done.stdout.toString().trim();
+    expect(await ok("exec", id, "sh", "-c", "echo $A")).toBe("b\n");
+    await ok("rm", "-f", id);
+  });
+
+  test("runs on when its id cannot be printed, which is an error all the same", async () => {
+    const words = ["run", "-d", "--network", "none", box.image, "sleep", "600"];
+    for (const [to, status, message] of [["/dev/full", 125, "ENOSPC"], ["-", 141, ""]] as const) {
+      const output = to === "-" ? "| true; exit ${PIPESTATUS[0]}" : `>${to}`;
+      const script = `(sleep 0.2; "$@") ${output}`;
+      const done = Bun.spawnSync(["bash", "-c", script, "bash", TSBOX, ...words], {
+        env: box.home.env,
+      });
+      expect([done.exitCode, done.stderr.toString()]).toEqual([
+        status,
+        expect.stringContaining(message),
+      ]);
+      const id = (await ok("ps", "-q")).trim();
+      expect(id).toMatch(/^[0-9a-f]{12}$/);
+      await ok("rm", "-f", id);
+    }
+  });
+
+  test("pulls its image first, and then has a monitor that knows nothing of that", async () => {
+    const words = ["run", "-d", "--network", "none", "--pull", "always", box.image, "sleep", "600"];
+    const { stdout, stderr, status } = await run(...words);
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^[0-9a-f]{64}\n$/)]);
+    expect(stderr).toContain("Pulling from");
+    const monitors = family(box.home.path).filter(({ role }) => role === "monitor");
+    // Not the room of longer words.
+    expect(monitors.map(({ words }) => words)).toContainEqual(["tsbox", "@monitor"]);
+    await ok("rm", "-f", stdout.trim());
+  });
+
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGINT"] as const) {
+    test(`goes with its command when that gets ${signal} before anything was made`, async () => {
+      // Nothing answers there: it waits for as long as it takes.
+      using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+      const image = `127.0.0.1:${silent.port}/box`;
+      const child = Bun.spawn([TSBOX, "run", "-d", image], {
+        env: box.home.env,
+        stdio: ["ignore", "ignore", "ignore"],
+      });
+      const both = () => processesWith(image);
+      await until("it pulls", () => both().length === 2);
+      child.kill(signal);
+      await child.exited;
+      expect(child.signalCode).toBe(signal);
+      await until("both are gone", () => both().length === 0);
+    });
+  }
+
+  test("hands its own end on while it pulls", async () => {
+    using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const image = `127.0.0.1:${silent.port}/box`;
+    for (const signal of ["SIGKILL", "SIGINT"] as const) {
+      const child = Bun.spawn([TSBOX, "run", "-d", image], {
+        env: box.home.env,
+        stdio: ["ignore", "ignore", "ignore"],
+      });
+      await until("it pulls", () => processesWith(image).length === 2);
+      const puller = processesWith(image).find((pid) => pid !== child.pid) ?? -1;
+      process.kill(puller, signal);
+      await child.exited;
+      expect(child.signalCode).toBe(signal);
+    }
   });
 
   test("that cannot be started says why, with the status of run", async () => {

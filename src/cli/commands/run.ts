@@ -4,6 +4,7 @@ import { run, type RunHost } from "../../engine/run.ts";
 import type { Command } from "../command.ts";
 import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
+import { reported } from "../report.ts";
 import { discardedLimits } from "../run/discarded_limits.ts";
 import { runGrammar } from "../run/grammar.ts";
 import { makeRunOptions } from "../run/run_options.ts";
@@ -16,7 +17,7 @@ export const command: Command = {
   run: (line, io, context) => {
     const { flags } = line;
     if (flags.on("detach") && !flags.on("debug-plan")) return detached(line, io, context);
-    if (io.begun !== undefined) void dismiss(io.begun);
+    if (io.starter !== undefined) return leaveTo(io.starter);
     const options = runOptions(line, io, context);
     const host = runHost(io);
     // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor,
@@ -43,18 +44,23 @@ function isLimited({ resources, cgroupParent }: RunOptions): boolean {
   return resources !== undefined || cgroupParent !== undefined;
 }
 
-/** A word of the container's command looked like `-d`. */
-async function dismiss(begun: string): Promise<void> {
-  (await import("../../engine/run_monitored.ts")).begunMonitor(begun).dismiss();
+/** A word of the container's command looked like `-d`: whoever waits for us can do this himself. */
+async function leaveTo(starter: number): Promise<number> {
+  (await import("../../engine/monitor/starter.ts")).leaveTo(starter);
+  return 0;
 }
 
-/** The monitor starts while the options are still being read: that takes it longer than us. */
 async function detached(line: ParsedLine, io: CliIo, context: EngineContext): Promise<number> {
-  const { begunMonitor, idleMonitor, runDetached } = await import("../../engine/run_monitored.ts");
   const host = runHost(io);
-  const monitor = io.begun === undefined
-    ? idleMonitor(context.env, host.self)
-    : begunMonitor(io.begun);
+  const { starter } = io;
+  if (starter !== undefined) {
+    const { runHere } = await import("../../engine/monitor/run_here.ts");
+    const told = (id: string) => reported(io, "run", () => host.print(id));
+    return await runHere(runOptions(line, io, context), context, host, { starter, told });
+  }
+  const { idleMonitor, runDetached } = await import("../../engine/run_monitored.ts");
+  // It starts while the options are still being read: that takes it longer than us.
+  const monitor = idleMonitor(context.env, host.self);
   try {
     const options = runOptions(line, io, context);
     host.print(await runDetached(options, context, host, monitor));

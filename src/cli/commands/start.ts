@@ -6,6 +6,7 @@ import type { EngineContext } from "../../engine/context.ts";
 import type { Command } from "../command.ts";
 import type { CliIo } from "../io.ts";
 import type { ParsedLine } from "../parse.ts";
+import { reported } from "../report.ts";
 import { runHost } from "../run/run_host.ts";
 import { UsageError } from "../usage_error.ts";
 import { attachStatus } from "./attach_status.ts";
@@ -43,6 +44,8 @@ export const command: Command = {
       }
       return startAttached(line, io, context);
     }
+    const [only = ""] = args;
+    if (io.starter !== undefined) return startHere(only, io.starter, io, context);
     return forEachWord(args, io, (name) => {
       const { record, owned } = findContainer(context.dataRoot, name);
       if (!owned) startDetachedContainer(record.id, context, runHost(io));
@@ -50,6 +53,21 @@ export const command: Command = {
     });
   },
 };
+
+/** As one of which this process becomes the monitor; its starter knows that it is a single one without flags. */
+async function startHere(
+  name: string,
+  starter: number,
+  io: CliIo,
+  context: EngineContext,
+): Promise<number> {
+  const host = runHost(io);
+  const told = () => reported(io, "start", () => host.print(name));
+  const { record, owned } = findContainer(context.dataRoot, name);
+  if (owned) return told();
+  const { monitorHere } = await import("../../engine/monitor/run_here.ts");
+  return await monitorHere({ kind: "start", id: record.id }, context, host, { starter, told });
+}
 
 async function startAttached(
   { flags, args: [name = ""] }: ParsedLine,

@@ -33,7 +33,7 @@ import type { ContainerLog } from "./container_log.ts";
 import { openLog } from "./log.ts";
 import { MONITOR_FD, type MonitorRequest } from "./request.ts";
 import { lockToStart } from "./start_lock.ts";
-import { StatusPipe } from "./status_pipe.ts";
+import { type StatusLine, StatusPipe } from "./status_pipe.ts";
 import { Stopper } from "./stopper.ts";
 
 /** Milliseconds after which a life is not going to end at once. */
@@ -60,8 +60,25 @@ export async function monitorMain(env: EngineContext["env"]): Promise<number> {
   if (request === undefined) return 0;
   const status = new StatusPipe(MONITOR_FD.status);
   try {
-    await new Monitor(request, env, status).run();
+    await monitor(request, env, status);
     return 0;
+  } catch (error) {
+    status.failed(answerOf(error));
+    return 1;
+  }
+}
+
+/**
+ * Runs a container until it is over for good.
+ * @throws TsboxError why it could not be started
+ */
+export async function monitor(
+  request: MonitorRequest,
+  env: EngineContext["env"],
+  status: StatusLine,
+): Promise<void> {
+  try {
+    await new Monitor(request, env, status).run();
   } catch (error) {
     const { explainFailure } = await import("../../rootless/remedies.ts");
     const { explainLostLayers } = await import("../run/lost_layers.ts");
@@ -69,9 +86,7 @@ export async function monitorMain(env: EngineContext["env"]): Promise<number> {
     const image = job.kind === "run"
       ? job.options.image
       : readRecord(`${context.dataRoot}/containers/${job.id}`)?.image.id ?? "";
-    const explained = explainLostLayers(error, image, { ...context, env });
-    status.failed(answerOf(explainFailure(explained)));
-    return 1;
+    throw explainFailure(explainLostLayers(error, image, { ...context, env }));
   }
 }
 
@@ -90,7 +105,7 @@ class Monitor {
   readonly #request: MonitorRequest;
   readonly #context: EngineContext;
   readonly #host: RunHost;
-  readonly #status: StatusPipe;
+  readonly #status: StatusLine;
   readonly #stopper = new Stopper();
   #hub: Hub | undefined;
   #group: ControlGroup | undefined;
@@ -99,7 +114,7 @@ class Monitor {
   /** Of the latest life, or of the start that failed: what those who wait are told, whatever else fails. */
   #exitCode = 0;
 
-  constructor(request: MonitorRequest, env: EngineContext["env"], status: StatusPipe) {
+  constructor(request: MonitorRequest, env: EngineContext["env"], status: StatusLine) {
     this.#request = request;
     this.#context = { ...request.context, env };
     this.#status = status;

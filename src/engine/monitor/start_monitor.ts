@@ -12,9 +12,6 @@ import type { RunHost } from "../run/host.ts";
 import { resultOf } from "../worker_jobs.ts";
 import { MONITOR, type MonitorJob, type MonitorRequest, type MonitorStatus } from "./request.ts";
 
-/** "!", descriptor 0. */
-const FIRST_CHARACTER = 33;
-
 /** A monitor that is about to start its container. */
 export interface StartedMonitor {
   /**
@@ -61,17 +58,6 @@ export function idleMonitor(env: EngineContext["env"], self: SelfCommand): IdleM
     theirs.forEach(closeFile);
   }
   return idle;
-}
-
-/**
- * The monitor that was started before this process ran its first line of JavaScript.
- * @param begun from scripts/compile/early_monitor_x64.s: a character for each of our pipes
- */
-export function begunMonitor(begun: string): IdleMonitor {
-  return monitorBehind(
-    begun.charCodeAt(0) - FIRST_CHARACTER,
-    begun.charCodeAt(1) - FIRST_CHARACTER,
-  );
 }
 
 /** @param request to be written @param status to be read */

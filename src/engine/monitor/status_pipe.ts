@@ -8,7 +8,16 @@ import type { MonitorStatus } from "./request.ts";
 /** Of close_range(2): not now, but at an execve. */
 const CLOSE_RANGE_CLOEXEC = 4;
 
-export class StatusPipe {
+/** Where a monitor says what becomes of the container until that runs. */
+export interface StatusLine {
+  send(status: MonitorStatus): void;
+  /** The last word. */
+  started(id: string): void;
+  /** Whether our starter is gone. */
+  readonly isOrphaned: boolean;
+}
+
+export class StatusPipe implements StatusLine {
   #fd: number | undefined;
 
   /** @param fd closed with the last word */
@@ -30,7 +39,6 @@ export class StatusPipe {
     }
   }
 
-  /** Whether our starter is gone. */
   get isOrphaned(): boolean {
     return this.#fd !== undefined && isHungUp(this.#fd);
   }

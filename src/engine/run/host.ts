@@ -12,6 +12,8 @@ export interface RunHost {
   print(line: string): void;
   /** Told what a pull does; undefined prints nothing. */
   onPullEvent?: (event: PullEvent) => void;
+  /** Told that an image is not here and is going to be pulled. */
+  pulling?: () => void;
   /** The caller's name, for /etc/subuid where /etc/passwd does not know it. */
   userName?: string | undefined;
 }

@@ -23,6 +23,7 @@ export async function imageFor(
     if (options.pull === "never") throw missing(options.image, platform, found);
     host.notice(`Unable to find image '${await familiar(options.image)}' locally`);
   }
+  host.pulling?.();
   const { pullImage } = await import("../pull.ts");
   return await pullImage(options.image, context, {
     self: host.self,

@@ -1,0 +1,32 @@
+/** A process of the caller's that becomes nobody's. */
+import { PR } from "./constants.ts";
+import { address, nulTerminated, raw, view } from "./libc.ts";
+import { readText } from "./quick_files.ts";
+
+/** Of /proc/PID/stat (proc_pid_stat(5)), counted from the field behind the name: where the arguments begin and end. */
+const ARGUMENTS = [45, 46] as const;
+
+/**
+ * Lives on when its parent ends, in a session of its own, in no directory of the caller's, and shown by `ps` with other
+ * words: those it was started with may have been secret.
+ */
+export function leaveCaller(words: readonly string[]): void {
+  raw("prctl", PR.SET_PDEATHSIG, 0);
+  raw("setsid");
+  const root = nulTerminated("/");
+  raw("chdir", address(root));
+  const name = nulTerminated(words[0] ?? "");
+  raw("prctl", PR.SET_NAME, address(name));
+  showAs(words);
+}
+
+/** Overwrites the arguments in memory, which is what others read. */
+function showAs(words: readonly string[]): void {
+  const stat = readText("/proc/self/stat");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [start, end] = ARGUMENTS.map((i) => Number(fields[i]));
+  if (!start || !end || end <= start) return;
+  const memory = view(start, end - start).fill(0);
+  const text = new TextEncoder().encode(`${words.join("\0")}\0`);
+  memory.set(text.subarray(0, memory.length - 1));
+}
