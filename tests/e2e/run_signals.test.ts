@@ -1,6 +1,6 @@
 /** `run` and signals: forwarded, insisted on, and what happens when tsbox itself is killed. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from "node:fs";
 import {
   type BusyboxContainers,
   busyboxContainers,
@@ -197,7 +197,14 @@ describe("SIGKILL of tsbox", () => {
     }
     await until("all are gone", () => processesWith(LONG_TOO).length === 0);
     await listedNoMore();
-    expect(box.leftovers()).toEqual([]);
+    // One that was killed between its first two calls left its mark, which others believe for a minute.
+    const store = box.home.dataRoot;
+    const marks = readdirSync(`${store}/unsettled`).filter((id) =>
+      !existsSync(`${store}/containers/${id}`)
+    );
+    expect(box.leftovers().filter((name) => !marks.includes(name))).toEqual([]);
+    expect(marks.length).toBeLessThan(3);
+    marks.forEach((id) => unlinkSync(`${store}/unsettled/${id}`));
   });
 });
 
