@@ -4,7 +4,8 @@ import { closeContainerProcess, openContainerProcess } from "./container_process
 
 /** A process in a user namespace of ours, and its child, which has ended and is waited for by nobody. */
 async function withDeadChild(use: (parent: number, child: number) => void): Promise<void> {
-  const script = "true & echo $!; exec sleep 60";
+  // It ends when the shell, which would look after it, is another program.
+  const script = "sleep 0.1 & echo $!; exec sleep 60";
   const command = ["unshare", "-U", "sh", "-c", script];
   const parent = Bun.spawn(command, { stdin: "ignore", stdout: "pipe" });
   try {
