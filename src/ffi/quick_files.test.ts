@@ -20,11 +20,13 @@ import {
   ensureDirectory,
   exists,
   fileStatus,
+  isEmptyDirectory,
   isErrno,
   isReadWritable,
   linkStatus,
   makeDirectory,
   makeLink,
+  makeLinkIfFree,
   openFile,
   openFileStatus,
   readLink,
@@ -119,6 +121,12 @@ test("links are made once, read, and followed or not", () => {
   makeLink("some/where é", `${folder}/link`);
   expect(readLink(`${folder}/link`)).toBe("some/where é");
   expect(isErrno(errorOf(() => makeLink("x", `${folder}/link`)), ERRNO.EEXIST)).toBe(true);
+  expect(makeLinkIfFree("x", `${folder}/link`)).toBe(false);
+  expect(readLink(`${folder}/link`)).toBe("some/where é");
+  expect(makeLinkIfFree("x", `${folder}/free`)).toBe(true);
+  expect(isErrno(errorOf(() => makeLinkIfFree("x", `${folder}/no/where`)), ERRNO.ENOENT)).toBe(
+    true,
+  );
   expect(readLink(folder)).toBeUndefined();
   symlinkSync(folder, `${folder}/self`);
   expect(fileStatus(`${folder}/self`)?.isDirectory).toBe(true);
@@ -173,4 +181,16 @@ test("random bytes are as many as asked for, and others each time", () => {
   const [one, other] = [randomBytes(32), randomBytes(32)];
   expect(one.length).toBe(32);
   expect(one).not.toEqual(other);
+});
+
+test("a directory is empty when it has nothing but itself, whatever the names in it are", () => {
+  const names = ["a", ".a", "..a", "...", "a.".repeat(127), ". "];
+  for (const [i, name] of names.entries()) {
+    const path = `${folder}/with-${i}`;
+    makeDirectory(path, 0o700);
+    expect(isEmptyDirectory(path)).toBe(true);
+    writeText(`${path}/${name}`, "", 0o600);
+    expect(isEmptyDirectory(path)).toBe(false);
+  }
+  expect(isErrno(errorOf(() => isEmptyDirectory(`${folder}/nowhere`)), ERRNO.ENOENT)).toBe(true);
 });

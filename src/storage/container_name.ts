@@ -1,8 +1,10 @@
-import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
-import { exists, isErrno, makeLink, readLink, unlink } from "../ffi/quick_files.ts";
+import { exists, makeLinkIfFree, readLink, rename, unlink } from "../ffi/quick_files.ts";
 import { TsboxError } from "../errors.ts";
 import { withDirectoryLock } from "./container_lock.ts";
+
+/** What the link of a name is called in the directory of a container that is being deleted. */
+export const TAKEN_NAME = "name";
 
 /** Randomly drawn names are tried this often before a digit is appended, as docker does. */
 const PLAIN_ATTEMPTS = 5;
@@ -52,15 +54,8 @@ function reserve(dataRoot: string, id: string, name: string): boolean {
   return link(dataRoot, id, name) || takeOver(dataRoot, id, name);
 }
 
-function link(dataRoot: string, id: string, name: string): boolean {
-  try {
-    makeLink(id, `${dataRoot}/names/${name}`);
-    return true;
-  } catch (thrown) {
-    if (isErrno(thrown, ERRNO.EEXIST)) return false;
-    throw thrown;
-  }
-}
+const link = (dataRoot: string, id: string, name: string) =>
+  makeLinkIfFree(id, `${dataRoot}/names/${name}`);
 
 /** A name whose container is gone is free; only one process at a time may decide that. */
 function takeOver(dataRoot: string, id: string, name: string): boolean {
@@ -101,5 +96,26 @@ function conflict(dataRoot: string, name: string): TsboxError {
 export function releaseName(dataRoot: string, id: string, name: string): boolean {
   if (name === "" || ownerOf(dataRoot, name) !== id) return false;
   unlink(`${dataRoot}/names/${name}`);
+  return true;
+}
+
+/**
+ * The same for a container that is being deleted: the link goes into its directory, and with that. To delete it at once
+ * takes a file system that discards what is free, or writes things down in order, up to some milliseconds.
+ * @param directory the container's
+ */
+export function takeNameAlong(
+  dataRoot: string,
+  id: string,
+  name: string,
+  directory: string,
+): boolean {
+  if (name === "" || ownerOf(dataRoot, name) !== id) return false;
+  try {
+    rename(`${dataRoot}/names/${name}`, `${directory}/${TAKEN_NAME}`);
+  } catch {
+    // On a full disk a directory may not grow.
+    unlink(`${dataRoot}/names/${name}`);
+  }
   return true;
 }

@@ -3,14 +3,14 @@ import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
 import {
   ensureDirectory,
+  isEmptyDirectory,
   isErrno,
   makeDirectory,
-  removeIfEmpty,
   rename,
 } from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
 import { type ContainerLock, makeLock, tryLock } from "./container_lock.ts";
-import { releaseName, reserveName } from "./container_name.ts";
+import { releaseName, reserveName, TAKEN_NAME, takeNameAlong } from "./container_name.ts";
 import { type ContainerRecord, hasUnreadableRecord, readRecord } from "./container_record.ts";
 import { isSameProcess, settle } from "./settle_container.ts";
 import type { ListedContainer } from "./listed_record.ts";
@@ -272,7 +272,7 @@ function releaseNames(
   { id, name, otherName = "", directory }: DyingContainer,
 ): void {
   releaseName(dataRoot, id, otherName);
-  if (releaseName(dataRoot, id, name)) return;
+  if (takeNameAlong(dataRoot, id, name, directory)) return;
   const now = readRecord(directory);
   if (now !== undefined) releaseName(dataRoot, id, now.name);
 }
@@ -280,10 +280,10 @@ function releaseNames(
 /** Removing a file or an empty directory, or making a directory accessible to its owner. Paths are absolute. */
 export type DeletionStep = { kind: "file" | "directory" | "open"; path: string };
 
-/** Whether an ended container wrote nothing: then all that is in its directory is known. Takes `upper` away. */
+/** Whether an ended container wrote nothing: then all that is in its directory is known. */
 function isUntouched(directory: string): boolean {
   try {
-    return removeIfEmpty(`${directory}/upper`);
+    return isEmptyDirectory(`${directory}/upper`);
   } catch {
     return false;
   }
@@ -297,6 +297,7 @@ const FILES = [
   "hostname",
   "resolv.conf",
   "lock",
+  TAKEN_NAME,
 ];
 /** What overlayfs makes there, and nobody can enter at first, the deepest last; it may be that the deeper ones are missing. */
 const CLOSED = ["work/work", "work/work/incompat", "work/work/incompat/volatile"];
@@ -313,7 +314,9 @@ export function untouchedDeletion(dataRoot: string, id: string): DeletionStep[] 
   for (let i = CLOSED.length - 1; i >= 0; i--) {
     steps.push({ kind: "directory", path: `${directory}/${CLOSED[i]}` });
   }
-  steps.push({ kind: "directory", path: `${directory}/work` });
+  for (const name of ["work", "upper"]) {
+    steps.push({ kind: "directory", path: `${directory}/${name}` });
+  }
   steps.push({ kind: "directory", path: directory });
   return steps;
 }

@@ -8,7 +8,14 @@
  */
 import { ERRNO } from "../ffi/errno.ts";
 import { listDirectory } from "../ffi/listing.ts";
-import { changeTime, exists, isErrno, linkStatus, makeLink, unlink } from "../ffi/quick_files.ts";
+import {
+  changeTime,
+  exists,
+  isErrno,
+  linkStatus,
+  makeLinkIfFree,
+  unlink,
+} from "../ffi/quick_files.ts";
 import { tryLock } from "./container_lock.ts";
 
 /** Milliseconds that who makes a container needs at most from the link to the directory. */
@@ -24,9 +31,9 @@ export function unsettle(directory: string): void {
   const link = linkOf(directory);
   try {
     // What it points to is of no matter: a link is made by one call, a file by two.
-    if (link !== undefined) makeLink("-", link);
+    if (link !== undefined) makeLinkIfFree("-", link);
   } catch (thrown) {
-    if (!isErrno(thrown, ERRNO.EEXIST) && !isErrno(thrown, ERRNO.ENOENT)) throw thrown;
+    if (!isErrno(thrown, ERRNO.ENOENT)) throw thrown;
   }
 }
 

@@ -160,8 +160,9 @@ async function runSpec(
     // After the child has got its work, which takes longer than ours; one that fails stays with its record.
     record = progress.record = recordOf(it, root, spec);
   }
-  const { process } = withUser(spec, launch.userFiles());
+  // While the root is being made.
   const filter = await seccompFilter(spec, kernelRelease);
+  const { process } = withUser(spec, launch.userFiles());
   if (planOnly) {
     host.print(launch.plan(process, filter));
     return { exitCode: 0, delivered: true };
