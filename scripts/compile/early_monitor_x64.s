@@ -96,6 +96,12 @@ character:
 	cmp	rdx, rcx
 	jl	argument
 
+	mov	edi, 17                 # SIGCHLD: where it is ignored nobody can wait for a child
+	lea	rsi, [rip+default]
+	xor	edx, edx
+	mov	r10d, 8
+	mov	eax, 13                 # rt_sigaction
+	syscall
 	mov	rdi, rsp
 	mov	esi, 0x80000            # O_CLOEXEC
 	mov	eax, 293                # pipe2
@@ -191,9 +197,12 @@ child:
 	syscall
 	mov	eax, 110                # getppid
 	syscall
+	test	eax, eax                # in a pid namespace of its own
+	jz	lives
 	mov	edi, 137
 	cmp	eax, r14d
 	jne	exit
+lives:
 	mov	edi, [rsp+4]
 	mov	esi, 3
 	mov	edx, 0x80000
@@ -223,6 +232,8 @@ behind:                                 # moves rbx behind the text there
 	ret
 
 detach:	.ascii	"--detach"
+default:                                # struct sigaction: SIG_DFL
+	.quad	0, 0, 0, 0
 variables:
 	.asciz	"TSBOX_BEGUN"
 	.asciz	"3"

@@ -1,6 +1,6 @@
 /** Runs syscall programs in this process and in the children they make. */
 import type { Pointer } from "bun:ffi";
-import { SIG_SETMASK } from "./constants.ts";
+import { SIG_SETMASK, SIGCHLD } from "./constants.ts";
 import { address, raw, sys, view } from "./libc.ts";
 import { executorCode } from "./machine/executor_code.ts";
 import { linkSymbols, TYPE } from "./native.ts";
@@ -8,6 +8,7 @@ import { ARCH } from "./numbers.ts";
 import type { Program } from "./program.ts";
 
 const PAGE = 4096;
+const SIG_IGN = 1n;
 const PROT_READ_WRITE = 3;
 const PROT_READ_EXEC = 5;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
@@ -16,6 +17,7 @@ let execute: ((header: number) => number) | undefined;
 
 /** Maps the machine code: written first, executable after, never both at once. */
 function load(): (header: number) => number {
+  heedChildren();
   const code = executorCode(ARCH);
   const at = sys("map memory", "mmap", 0, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
   view(at, PAGE).set(code);
@@ -28,6 +30,14 @@ function load(): (header: number) => number {
     },
   }).symbols;
   return (header) => Number(call(header as Pointer));
+}
+
+/** A caller may have left SIGCHLD ignored: then nobody can wait for a child, and how it ended is lost. */
+function heedChildren(): void {
+  // struct sigaction, whose first word is the handler.
+  const action = new BigUint64Array(4);
+  raw("rt_sigaction", SIGCHLD, 0, address(action), 8);
+  if (action[0] === SIG_IGN) raw("rt_sigaction", SIGCHLD, address(action.fill(0n)), 0, 8);
 }
 
 /**

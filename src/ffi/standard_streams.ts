@@ -1,7 +1,8 @@
 /** Standard descriptors that are put aside, so that nothing that is started meanwhile holds them. */
 import { F_DUPFD_CLOEXEC, O } from "./constants.ts";
-import { raw } from "./libc.ts";
+import { raw, sys } from "./libc.ts";
 import { closeFile, openFile } from "./quick_files.ts";
+import { isWritable } from "./readiness.ts";
 
 /** Above the standard ones, and those that children get in fixed places. */
 const ASIDE = 10;
@@ -9,10 +10,16 @@ const ASIDE = 10;
 export class StandardStreams {
   #kept: readonly number[];
 
-  /** Puts /dev/null in their places. */
+  /** Puts /dev/null in their places. @throws SyscallError when they cannot be kept; they are as they were then */
   constructor() {
-    this.#kept = [0, 1, 2].map((fd) => raw("fcntl", fd, F_DUPFD_CLOEXEC, ASIDE));
+    const what = "keep the standard descriptors";
+    this.#kept = [0, 1, 2].map((fd) => sys(what, "fcntl", fd, F_DUPFD_CLOEXEC, ASIDE));
     toNothing();
+  }
+
+  /** Whether what is written to output and error is taken, or refused, at once; true when they were closed. */
+  get areReady(): boolean {
+    return this.#kept.slice(1).every(isWritable);
   }
 
   /** Runs `action` with them in their places; nothing may be started meanwhile. */
@@ -33,7 +40,7 @@ export class StandardStreams {
 
   /** Gives them up. */
   close(): void {
-    for (const fd of this.#kept) if (fd >= 0) closeFile(fd);
+    this.#kept.forEach(closeFile);
     this.#kept = [];
   }
 

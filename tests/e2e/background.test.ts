@@ -155,6 +155,77 @@ describe("a container in the background", () => {
     }
   });
 
+  test("is looked after while nobody takes its id, which is told when somebody does", async () => {
+    // A pipe that is full.
+    const script = `mkfifo "$1" && exec 4<>"$1" && dd if=/dev/zero bs=65536 count=1 >&4 2>/dev/null
+      shift; exec "$@" >&4`;
+    const command = [TSBOX, "run", "-d", "--network", "none", "--name", "unheard", box.image];
+    const fifo = `${box.home.path}/full`;
+    const child = Bun.spawn(["bash", "-c", script, "bash", fifo, ...command, "sleep", "600"], {
+      env: box.home.env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const status = async () => (await run("inspect", "-f", "{{.State.Status}}", "unheard")).stdout;
+    while (await status() !== "running\n") await Bun.sleep(20);
+    expect(await ok("exec", "unheard", "echo", "x")).toBe("x\n");
+    await ok("stop", "-t", "0", "unheard");
+    expect(await status()).toBe("exited\n");
+    expect(child.exitCode).toBeNull();
+    const written = Bun.spawn(["cat", fifo], { stdin: "ignore", stdout: "pipe" });
+    expect(await child.exited).toBe(0);
+    expect((await written.stdout.text()).slice(65536)).toMatch(/^[0-9a-f]{64}\n$/);
+    expect(await child.stderr.text()).toBe("");
+    await ok("rm", "unheard");
+  });
+
+  test("has no monitor that waits for a reader when its command was killed", async () => {
+    const script = `mkfifo "$1" && exec 4<>"$1" && dd if=/dev/zero bs=65536 count=1 >&4 2>/dev/null
+      shift; "$@" >&4 & echo $!; wait $!; exec sleep 600`;
+    const command = [TSBOX, "run", "-d", "--network", "none", "--name", "unread", box.image];
+    const fifo = `${box.home.path}/unread`;
+    const child = Bun.spawn(["bash", "-c", script, "bash", fifo, ...command, "sleep", "600"], {
+      env: box.home.env,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    try {
+      const { value } = await child.stdout.getReader().read();
+      const status = async () => (await run("inspect", "-f", "{{.State.Status}}", "unread")).stdout;
+      while (await status() !== "running\n") await Bun.sleep(20);
+      process.kill(Number(new TextDecoder().decode(value)), "SIGKILL");
+      const monitor = family(box.home.path).find(({ role }) => role === "monitor")?.pid ?? -1;
+      const open = () =>
+        readdirSync(`/proc/${monitor}/fd`).map((fd) => linkOf(`/proc/${monitor}/fd/${fd}`));
+      await until("it has given up the pipe", () => !open().includes(fifo));
+      await ok("rm", "-f", "unread");
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  test("is started by a caller that ignores the end of its children", async () => {
+    const words = ["--rm", "--network", "none", box.image];
+    const started = (flag: string, ...command: string[]) =>
+      Bun.spawnSync(["env", "--ignore-signal=CHLD", TSBOX, "run", flag, ...words, ...command], {
+        env: box.home.env,
+      });
+    expect(started("-i", "sh", "-c", "exit 4").exitCode).toBe(4);
+    const missing = started("-d", "no-such-command");
+    expect([missing.exitCode, missing.stderr.toString()]).toEqual([
+      127,
+      expect.stringContaining("no-such-command"),
+    ]);
+    const done = started("-d", "sleep", "600");
+    expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);
+    await ok("rm", "-f", done.stdout.toString().trim());
+  });
+
+  test("says why it cannot be started where no more files may be open", () => {
+    const script = `ulimit -n 11; exec ${TSBOX} run -d --network none ${box.image} sleep 600`;
+    const done = Bun.spawnSync(["bash", "-c", script], { env: box.home.env });
+    expect(done.exitCode).toBe(125);
+    expect(done.stderr.toString()).toMatch(/^tsbox: Cannot .*: EMFILE\n$/);
+  });
+
   test("pulls its image first, and then has a monitor that knows nothing of that", async () => {
     const words = ["run", "-d", "--network", "none", "--pull", "always", box.image, "sleep", "600"];
     const { stdout, stderr, status } = await run(...words);

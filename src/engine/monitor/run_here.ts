@@ -5,13 +5,14 @@
  */
 import type { RunOptions } from "../../container/run_options.ts";
 import { leaveCaller } from "../../ffi/leave_caller.ts";
+import { isHungUp } from "../../ffi/readiness.ts";
 import { StandardStreams } from "../../ffi/standard_streams.ts";
 import type { EngineContext } from "../context.ts";
 import { ensureRuntimeDir } from "../runtime_dir.ts";
 import type { RunHost } from "../run/host.ts";
 import { runJob } from "../run/job.ts";
 import { monitor } from "./monitor_main.ts";
-import { MONITOR, type MonitorJob } from "./request.ts";
+import { MONITOR, type MonitorJob, type MonitorStatus } from "./request.ts";
 import { release } from "./starter.ts";
 import type { StatusLine } from "./status_pipe.ts";
 
@@ -57,31 +58,80 @@ export async function monitorHere(
   ensureRuntimeDir(context.runtimeDir, context.uid);
   leaveCaller(["tsbox", MONITOR]);
   const streams = new StandardStreams();
+  const line = new CallerLine(streams, host, caller);
   try {
     const request = { context: rest, self, userName, attached: false, job };
-    await monitor(request, env, statusLine(streams, host, caller));
-    return 0;
+    await monitor(request, env, line);
   } catch (error) {
-    streams.restore();
-    throw error;
+    if (!line.runs) {
+      streams.restore();
+      line.sayNotices();
+      throw error;
+    }
   }
+  await line.told;
+  return 0;
 }
 
-function statusLine(streams: StandardStreams, host: RunHost, caller: Caller): StatusLine {
-  let runs = false;
-  return {
-    isOrphaned: false,
-    send(status) {
-      if (status.kind === "notice" && !runs) streams.use(() => host.notice(status.text));
-    },
-    started(id) {
-      if (runs) return;
-      runs = true;
-      let exitStatus = 0;
-      streams.use(() => exitStatus = caller.told(id));
-      // First: who waits for the end of our output waits for its last holder.
-      streams.close();
-      release(caller.starter, exitStatus);
-    },
-  };
+/** Milliseconds between looks whether the caller's output takes something again. */
+const LOOK = 20;
+
+/**
+ * What the caller is told, by the monitor itself. It never waits for that: who reads the caller's output may take his
+ * time, or have stopped his terminal, and the container is to be looked after.
+ */
+class CallerLine implements StatusLine {
+  readonly isOrphaned = false;
+  readonly #streams: StandardStreams;
+  readonly #host: RunHost;
+  readonly #caller: Caller;
+  readonly #notices: string[] = [];
+  /** Resolves when the caller knows that the container runs, or is gone. */
+  told: Promise<void> | undefined;
+
+  constructor(streams: StandardStreams, host: RunHost, caller: Caller) {
+    this.#streams = streams;
+    this.#host = host;
+    this.#caller = caller;
+  }
+
+  get runs(): boolean {
+    return this.told !== undefined;
+  }
+
+  send(status: MonitorStatus): void {
+    if (status.kind !== "notice" || this.runs) return;
+    this.#notices.push(status.text);
+    if (this.#streams.areReady) this.#streams.use(() => this.sayNotices());
+  }
+
+  started(id: string): void {
+    this.told ??= this.#tell(id);
+  }
+
+  /** Says what there was no room for. The streams are in their places. */
+  sayNotices(): void {
+    for (const text of this.#notices.splice(0)) {
+      try {
+        this.#host.notice(text);
+      } catch {
+        // Where nobody can read warnings the container is started all the same.
+      }
+    }
+  }
+
+  async #tell(id: string): Promise<void> {
+    const { starter, told } = this.#caller;
+    let exitStatus = 0;
+    while (!this.#streams.areReady && !isHungUp(starter)) await Bun.sleep(LOOK);
+    if (!isHungUp(starter)) {
+      this.#streams.use(() => {
+        this.sayNotices();
+        exitStatus = told(id);
+      });
+    }
+    // First: who waits for the end of our output waits for its last holder.
+    this.#streams.close();
+    release(starter, exitStatus);
+  }
 }
