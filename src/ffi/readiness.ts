@@ -6,6 +6,7 @@ const POLLIN = 1;
 const POLLOUT = 4;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const O_ACCMODE = 3;
 
 /** ppoll(2) on one descriptor; errors and hang-ups count as ready: the call will tell. */
 function isReady(fd: number, events: number, milliseconds = 0): boolean {
@@ -34,7 +35,12 @@ export function waitReadable(fd: number, milliseconds: number): boolean {
 
 /** Whether a write of a small piece (PIPE_BUF) would be taken, or refused, at once. */
 export function isWritable(fd: number): boolean {
-  return isReady(fd, POLLOUT);
+  return isReady(fd, POLLOUT) || isReadOnly(fd);
+}
+
+/** Of the reading end of a pipe the kernel never says that a write is refused. */
+function isReadOnly(fd: number): boolean {
+  return (raw("fcntl", fd, F_GETFL) & O_ACCMODE) === O.RDONLY;
 }
 
 /** Waits, blocking, until a write would be taken or refused; false when that takes longer. A signal ends the wait too. */

@@ -226,6 +226,26 @@ describe("a container in the background", () => {
     expect(done.stderr.toString()).toMatch(/^tsbox: Cannot .*: EMFILE\n$/);
   });
 
+  test("runs when its id can be written nowhere, as its command is told", async () => {
+    const script = `sleep 1 | { ${TSBOX} run -d --network none ${box.image} sleep 600 >&0; }`;
+    const done = Bun.spawnSync(["bash", "-c", script], { env: box.home.env, timeout: 20_000 });
+    expect([done.exitCode, done.stderr.toString()]).toEqual([
+      125,
+      "tsbox: Cannot write output: EBADF\n",
+    ]);
+    const id = (await ok("ps", "-q")).trim();
+    expect(id).toMatch(/^[0-9a-f]{12}$/);
+    await ok("rm", "-f", id);
+  });
+
+  test("does not take its parent for dead that is of another pid namespace", async () => {
+    const words = [TSBOX, "run", "-d", "--network", "none", box.image, "no-such-command"];
+    const done = Bun.spawnSync(["unshare", "-Urp", ...words], { env: box.home.env });
+    expect(done.stderr.toString()).toStartWith("tsbox: ");
+    expect([125, 127]).toContain(done.exitCode);
+    for (const id of (await ok("ps", "-aq")).split("\n").filter(Boolean)) await ok("rm", "-f", id);
+  });
+
   test("pulls its image first, and then has a monitor that knows nothing of that", async () => {
     const words = ["run", "-d", "--network", "none", "--pull", "always", box.image, "sleep", "600"];
     const { stdout, stderr, status } = await run(...words);
