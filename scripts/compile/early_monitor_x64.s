@@ -81,11 +81,14 @@ next:
 	jl	look
 	jmp	out
 
-# A file that is named by a descriptor of the caller's ("--env-file <(...)") would be closed in the child.
+# A file that is named by a descriptor of the caller's ("--env-file <(...)", "SSL_CERT_FILE=<(...)") would be closed in the
+# child: neither the words nor the variables behind them may have one.
 found:
 	mov	edx, 2
 argument:
 	mov	rsi, [rbx+rdx*8+8]
+	test	rsi, rsi
+	jz	behindwords
 character:
 	cmp	dword ptr [rsi], 0x2f64662f     # "/fd/"
 	je	out
@@ -93,8 +96,12 @@ character:
 	cmp	byte ptr [rsi-1], 0
 	jne	character
 	inc	rdx
-	cmp	rdx, rcx
-	jl	argument
+	jmp	argument
+behindwords:
+	inc	rdx
+	lea	rax, [rcx+1]
+	cmp	rdx, rax                # only the words are over yet
+	je	argument
 
 	mov	edi, 17                 # SIGCHLD: where it is ignored nobody can wait for a child
 	lea	rsi, [rip+default]

@@ -137,6 +137,16 @@ describe("a container in the background", () => {
     await ok("rm", "-f", id);
   });
 
+  test("heeds variables that name what the caller has open", () => {
+    const script = `mkdir -p "$1/tsbox" && echo { >"$1/tsbox/config.json" && exec 7<"$1"
+      XDG_CONFIG_HOME=/dev/fd/7 exec ${TSBOX} run -d --network none ${box.image} sleep 600`;
+    const done = Bun.spawnSync(["bash", "-c", script, "bash", `${box.home.path}/config`], {
+      env: box.home.env,
+    });
+    expect(done.stderr.toString()).toStartWith(`tsbox: Cannot use "/dev/fd/7/`);
+    expect(done.exitCode).toBe(125);
+  });
+
   test("runs on when its id cannot be printed, which is an error all the same", async () => {
     const words = ["run", "-d", "--network", "none", box.image, "sleep", "600"];
     for (const [to, status, message] of [["/dev/full", 125, "ENOSPC"], ["-", 141, ""]] as const) {
