@@ -56,9 +56,11 @@ export class SyscallError extends TsboxError {
 
   constructor(what: string, syscall: SyscallName, errno: number, stage?: string) {
     const full = errno === 28 || errno === 122; // ENOSPC, EDQUOT
+    const limited = errno === 24 || (errno === 9 && syscall === "dup3"); // EMFILE, EBADF: no such place
     super(full ? "no-space" : "kernel", `Cannot ${what}: ${errnoName(errno)}`, {
       ...(stage && { stage }),
       ...(full && !NOT_OF_DISKS.includes(syscall) && { hint: "free some space" }),
+      ...(limited && { hint: "allow more open files, by 'ulimit -n 1024'" }),
     });
     this.syscall = syscall;
     this.errno = errno;
