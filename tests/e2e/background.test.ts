@@ -229,6 +229,15 @@ describe("a container in the background", () => {
     await ok("rm", "-f", done.stdout.toString().trim());
   });
 
+  test("needs no more open files than the least that is usual", async () => {
+    for (const flags of ["-d", "--rm"]) {
+      const script = `ulimit -n 128; exec ${TSBOX} run ${flags} --network none ${box.image} true`;
+      const done = Bun.spawnSync(["bash", "-c", script], { env: box.home.env });
+      expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);
+      if (flags === "-d") await ok("rm", "-f", done.stdout.toString().trim());
+    }
+  });
+
   test("says why it cannot be started where too few files may be open", () => {
     for (const [limit, errno] of [[11, "EMFILE"], [64, "EBADF"]] as const) {
       const script = `ulimit -n ${limit}; exec ${TSBOX} run -d --network none ${box.image} true`;

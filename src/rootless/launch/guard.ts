@@ -46,7 +46,7 @@ export interface Guard {
 const ROOM = 64;
 
 /** Descriptors of the guard. */
-const FD = { life: 1000, target: 1001 } as const;
+const FD = { life: 3, target: 4 } as const;
 
 /**
  * Guards a child of ours that was not waited for yet.
