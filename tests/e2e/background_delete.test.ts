@@ -38,8 +38,13 @@ async function pullLarge(name: string): Promise<string> {
 }
 
 test("rmi of a large image leaves the deleting to a worker, which ends by itself", async () => {
+  const blobs = () => readdirSync(`${box.home.dataRoot}/blobs/sha256`).sort();
+  const others = blobs();
   const reference = await pullLarge("large");
+  expect(blobs().length).toBeGreaterThan(others.length);
   const said = await tsboxOk(["rmi", reference], { home: box.home });
+  // Out of the store at once, wherever they are until they are deleted.
+  expect(blobs()).toEqual(others);
   expect(said).toMatch(/^Untagged: .*\nUntagged: .*\nDeleted: sha256:.*\nDeleted: sha256:/);
   await until("it is deleted", () => trash().length === 0);
   await until("the worker has ended", () => workers().length === 0);
