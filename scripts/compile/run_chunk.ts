@@ -3,10 +3,11 @@
  *
  * The bundler puts modules together that the same import()s lead to. `run` shares one part of its modules
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
- * load. So there are six, and whatever is loaded by import() and shares something with one of them
+ * load. So there are eight, and whatever is loaded by import() and shares something with one of them
  * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
  * loads, together with what two of these share: `run`, `exec`, the lists `ps` and `images`, the settings; the rest of
- * each; and what an `exec` needs besides that no monitor does. No module of ours does anything when it is loaded.
+ * each; what an `exec` needs besides that no monitor does; and what `run -d` does. No module of ours does anything when
+ * it is loaded.
  */
 import { dirname, join, relative } from "node:path";
 import type { BunPlugin } from "bun";

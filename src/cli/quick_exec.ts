@@ -2,6 +2,7 @@
  * `tsbox exec CONTAINER COMMAND...` in a script: no flags, no settings, and a monitor that does it. What loads and reads
  * a command line takes as long as all the rest of that.
  */
+import { plainExec } from "../container/exec_options.ts";
 import { defaultDataRoot } from "../engine/context.ts";
 import { execByMonitor } from "../engine/exec_by_monitor.ts";
 import { nothingIsSet } from "../engine/settings/find_settings.ts";
@@ -18,14 +19,11 @@ export async function quickExec(
   const home = env["HOME"];
   if (container.startsWith("-") || command.length === 0 || !home?.startsWith("/")) return undefined;
   if (!nothingIsSet(env)) return undefined;
-  const nothing = { interactive: false, tty: false, detach: false, privileged: false };
-  const options = { container, command, ...nothing, env: [], unsetEnv: [] };
   try {
-    return execByMonitor(options, defaultDataRoot(env, home));
+    return execByMonitor(plainExec(container, command), defaultDataRoot(env, home));
   } catch (thrown) {
-    const { errorText, exitStatus } = await import("./report.ts");
+    const { report } = await import("./report.ts");
     const { writeAll } = await import("./writer.ts");
-    writeAll(2, errorText(thrown));
-    return exitStatus(thrown, "exec");
+    return report({ err: (text) => writeAll(2, text) }, "exec", thrown);
   }
 }

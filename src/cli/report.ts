@@ -20,7 +20,7 @@ export function errorText(thrown: unknown): string {
 }
 
 /** The exit status for an error: `run` keeps 125, 126 and 127 apart, `exec` 126 and 127, the others fail with 1. */
-export function exitStatus(thrown: unknown, command: string): number {
+function exitStatus(thrown: unknown, command: string): number {
   if (thrown instanceof UsageError) return thrown.status;
   const code = thrown instanceof TsboxError ? thrown.code : undefined;
   if (code === "cancelled") return INTERRUPTED;

@@ -21,3 +21,9 @@ export interface ExecOptions {
   /** Undefined: ctrl-p,ctrl-q. */
   detachKeys?: string;
 }
+
+/** A command and nothing else: no flags. */
+export function plainExec(container: string, command: string[]): ExecOptions {
+  const nothing = { interactive: false, tty: false, detach: false, privileged: false };
+  return { container, command, ...nothing, env: [], unsetEnv: [] };
+}

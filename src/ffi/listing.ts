@@ -49,6 +49,11 @@ export function listDirectory(path: string): ListedName[] {
   }
 }
 
+/** Whether a directory, itself and not by a link, has no names in it. @throws as {@link listDirectory} */
+export function isEmptyDirectory(path: string): boolean {
+  return listDirectory(path).length === 0;
+}
+
 /** Some file systems tell no types here. */
 function isDirectory(path: string, type: number = DT_UNKNOWN): boolean {
   if (type !== DT_UNKNOWN) return type === DT_DIR;

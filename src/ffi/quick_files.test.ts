@@ -13,14 +13,13 @@ import { tmpdir } from "node:os";
 import { O } from "./constants.ts";
 import { ERRNO } from "./errno.ts";
 import { SyscallError } from "./libc.ts";
-import { listDirectory } from "./listing.ts";
+import { isEmptyDirectory, listDirectory } from "./listing.ts";
 import {
   changeMode,
   closeFile,
   ensureDirectory,
   exists,
   fileStatus,
-  isEmptyDirectory,
   isErrno,
   isReadWritable,
   linkStatus,

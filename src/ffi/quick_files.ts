@@ -18,8 +18,6 @@ import {
 import { ERRNO } from "./errno.ts";
 import { address, raw, refuseNul, SyscallError, type SyscallName } from "./libc.ts";
 
-/** "." */
-const DOT = 0x2e;
 const PATH_MAX = 4096;
 const RENAME_EXCHANGE = 2;
 const WORD = 0x100000000;
@@ -247,26 +245,6 @@ export function removeIfEmpty(path: string): boolean {
   if (result === -ERRNO.ENOTEMPTY) return false;
   checked(result, "unlinkat", "remove", path);
   return true;
-}
-
-/** Whether a directory, itself and not by a link, is empty. @throws SyscallError */
-export function isEmptyDirectory(path: string): boolean {
-  const fd = openFile(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  const entries = new Uint8Array(PATH_MAX);
-  try {
-    for (;;) {
-      const length = raw("getdents64", fd, address(entries), entries.length);
-      checked(length, "getdents64", "list", path);
-      if (length === 0) return true;
-      // struct linux_dirent64: the size of an entry at 16, its name from 19 on; "." and ".." are always there.
-      for (let at = 0; at < length; at += (entries[at + 16] ?? 0) + (entries[at + 17] ?? 0) * 256) {
-        const end = entries[at + 20] === DOT ? 21 : 20;
-        if (entries[at + 19] !== DOT || entries[at + end] !== 0) return false;
-      }
-    }
-  } finally {
-    closeFile(fd);
-  }
 }
 
 /** What statx(2) tells of a file. */

@@ -1,13 +1,7 @@
 /** The containers of a store: made, found, listed, deleted. Their lock says whether they live. */
 import { ERRNO } from "../ffi/errno.ts";
-import { listDirectory } from "../ffi/listing.ts";
-import {
-  ensureDirectory,
-  isEmptyDirectory,
-  isErrno,
-  makeDirectory,
-  rename,
-} from "../ffi/quick_files.ts";
+import { isEmptyDirectory, listDirectory } from "../ffi/listing.ts";
+import { ensureDirectory, isErrno, makeDirectory, rename } from "../ffi/quick_files.ts";
 import { randomBytes } from "../ffi/random.ts";
 import { type ContainerLock, makeLock, tryLock } from "./container_lock.ts";
 import { releaseName, reserveName, TAKEN_NAME, takeNameAlong } from "./container_name.ts";

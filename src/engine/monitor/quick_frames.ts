@@ -2,6 +2,7 @@
  * An `exec` without flags as scripts/compile/early_exec_x64.s asks for it, which knows no JSON: the pid, three
  * descriptors, each in four bytes (little endian), and the command's words, each with a zero behind it.
  */
+import { plainExec } from "../../container/exec_options.ts";
 import { TsboxError } from "../../errors.ts";
 import { type Frame, frame } from "./frames.ts";
 import type { ExecAnswer, MonitoredExec } from "./request.ts";
@@ -21,10 +22,9 @@ export function quickExec({ bytes }: Frame): MonitoredExec | undefined {
   const number = (at: number) => numbers.getUint32(at * 4, true);
   const text = textOf(bytes.subarray(NUMBERS, -1));
   if (text === undefined) return undefined;
-  const nothing = { interactive: false, tty: false, detach: false, privileged: false };
   return {
     // Whose socket it is says which container is meant.
-    options: { container: "", command: text.split("\0"), ...nothing, env: [], unsetEnv: [] },
+    options: plainExec("", text.split("\0")),
     pid: number(0),
     descriptors: [number(1), number(2), number(3)],
   };

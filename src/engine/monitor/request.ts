@@ -3,6 +3,7 @@ import type { ExecOptions } from "../../container/exec_options.ts";
 import type { RunOptions } from "../../container/run_options.ts";
 import type { SelfCommand } from "../../rootless/worker.ts";
 import type { EngineContext } from "../context.ts";
+import type { RunHost } from "../run/host.ts";
 import type { WorkerAnswer } from "../worker_jobs.ts";
 
 /** First argument of a process that is a monitor. */
@@ -20,6 +21,16 @@ export interface MonitorRequest {
   /** Waits for its starter to attach before the container starts: nothing of its output may be missed. */
   attached: boolean;
   job: MonitorJob;
+}
+
+/** What a monitor is asked, in the words of whoever asks. The environment it has already. */
+export function monitorRequest(
+  job: MonitorJob,
+  attached: boolean,
+  { env: _, ...context }: EngineContext,
+  { self, userName }: RunHost,
+): MonitorRequest {
+  return { context, self, userName, attached, job };
 }
 
 export type MonitorJob =

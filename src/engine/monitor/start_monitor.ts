@@ -10,7 +10,13 @@ import type { EngineContext } from "../context.ts";
 import { ensureRuntimeDir } from "../runtime_dir.ts";
 import type { RunHost } from "../run/host.ts";
 import { resultOf } from "../worker_jobs.ts";
-import { MONITOR, type MonitorJob, type MonitorRequest, type MonitorStatus } from "./request.ts";
+import {
+  MONITOR,
+  type MonitorJob,
+  type MonitorRequest,
+  monitorRequest,
+  type MonitorStatus,
+} from "./request.ts";
 
 /** A monitor that is about to start its container. */
 export interface StartedMonitor {
@@ -66,10 +72,8 @@ function monitorBehind(request: number, status: number): IdleMonitor {
   return {
     ask(job, attached, context, host) {
       asked = true;
-      const { env: _, ...rest } = context;
       ensureRuntimeDir(context.runtimeDir, context.uid);
-      const { self, userName } = host;
-      send(request, { context: rest, self, userName, attached, job });
+      send(request, monitorRequest(job, attached, context, host));
       const lines = new StatusLines(status);
       return { next: () => nextWord(lines, host), close: () => closeFile(status) };
     },
