@@ -64,6 +64,16 @@ describe("a container in the background", () => {
     await ok("rm", name);
   });
 
+  test("with -it has a terminal, whatever the caller's standard input is", async () => {
+    const name = await started(["-it"], "sh", "-c", "tty; read line");
+    expect(await state(name)).toBe("running");
+    // Its input is open, and empty.
+    while (await ok("logs", name) === "") await Bun.sleep(10);
+    await ok("stop", "-t", "0", name);
+    expect(await ok("logs", name)).toBe("/dev/pts/0\r\n");
+    await ok("rm", name);
+  });
+
   test("whose options are wrong leaves no monitor behind", async () => {
     const { status, stderr } = await run("run", "-d", "--memory", "much", box.image, "true");
     expect([status, stderr]).toEqual([125, expect.stringContaining("invalid size: 'much'")]);

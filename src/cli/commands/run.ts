@@ -34,7 +34,8 @@ export const command: Command = {
 function runOptions(line: ParsedLine, io: CliIo, context: EngineContext): RunOptions {
   const options = makeRunOptions(line, io, context.settings);
   for (const warning of discardedLimits(line, runGrammar)) io.err(`WARNING: ${warning}\n`);
-  if (options.tty && options.interactive && !io.isTty(0)) {
+  const isAttached = !line.flags.on("detach") || options.debugPlan;
+  if (isAttached && options.tty && options.interactive && !io.isTty(0)) {
     throw new UsageError("the input device is not a TTY", 1);
   }
   return options;
