@@ -48,7 +48,7 @@ async function compile(target: Target, name: string, profile?: string): Promise<
   mkdirSync(join(ROOT, "dist"), { recursive: true });
   try {
     await bundle(target, temporary, version, profile);
-    if (!addStartCode(temporary)) process.stdout.write(`${name}: no room for start code\n`);
+    if (!addStartCode(temporary)) process.stdout.write(`${name}: without start code\n`);
     chmodSync(temporary, 0o755);
     renameSync(temporary, outfile);
   } finally {

@@ -1,6 +1,6 @@
 /** The compiled executable itself, before any command: versions, other machines, hostile folders. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -60,4 +60,19 @@ test("configuration files of Bun in the current folder are not read", () => {
   expect(stdout).toMatch(VERSION);
   expect(stderr).toBe("");
   expect(existsSync(mark)).toBe(false);
+});
+
+test("the kernel is asked for huge pages of the code", async () => {
+  const child = Bun.spawn([TSBOX, "load"], { cwd: folder, env: { HOME: folder }, stdin: "pipe" });
+  try {
+    const advised = () =>
+      /^[0-9a-f-]+ r-xp .*tsbox\n(?:.+\n)*?VmFlags: .* hg\b/m.test(
+        readFileSync(`/proc/${child.pid}/smaps`, "utf8"),
+      );
+    for (let tries = 0; !advised() && tries < 500; tries++) await Bun.sleep(10);
+    expect(advised()).toBe(true);
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
 });

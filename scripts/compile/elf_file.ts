@@ -1,0 +1,102 @@
+/** Fields of elf(5), of 64-bit little-endian executables. */
+
+const [PHDR_SIZE, SHDR_SIZE] = [56, 64];
+
+/** Offsets in the file's header. */
+export const ELF_HEADER = {
+  machine: 18,
+  entry: 24,
+  programHeaders: 32,
+  sectionHeaders: 40,
+  programHeaderCount: 56,
+  sectionHeaderCount: 60,
+  sectionNames: 62,
+} as const;
+
+/** Types and flags of program headers. */
+export const PT = { LOAD: 1, NOTE: 4 } as const;
+export const PF = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
+
+/** A program header; offsets and sizes in bytes. */
+export interface Segment {
+  /** Where the header is in the file. */
+  at: number;
+  type: number;
+  flags: number;
+  offset: number;
+  address: number;
+  fileSize: number;
+  memorySize: number;
+}
+
+/** A section header. */
+export interface Section {
+  at: number;
+  /** Of its name, in the section of names. */
+  nameOffset: number;
+  offset: number;
+  size: number;
+}
+
+/** What is read and written in place. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** A word of 64 bits. */
+export function word(file: DataView, at: number): number {
+  return Number(file.getBigUint64(at, true));
+}
+
+export function setWord(file: DataView, at: number, value: number): void {
+  file.setBigUint64(at, BigInt(value), true);
+}
+
+/** The program headers, in their order. */
+export function segmentsOf(file: DataView): Segment[] {
+  const first = word(file, ELF_HEADER.programHeaders);
+  const count = file.getUint16(ELF_HEADER.programHeaderCount, true);
+  return Array.from({ length: count }, (_, i) => {
+    const at = first + i * PHDR_SIZE;
+    return {
+      at,
+      type: file.getUint32(at, true),
+      flags: file.getUint32(at + 4, true),
+      offset: word(file, at + 8),
+      address: word(file, at + 16),
+      fileSize: word(file, at + 32),
+      memorySize: word(file, at + 40),
+    };
+  });
+}
+
+export function setOffset(file: DataView, header: Segment, offset: number): void {
+  setWord(file, header.at + 8, offset);
+}
+
+/** The section headers, in their order. */
+export function sectionsOf(file: DataView): Section[] {
+  const first = word(file, ELF_HEADER.sectionHeaders);
+  const count = file.getUint16(ELF_HEADER.sectionHeaderCount, true);
+  return Array.from({ length: count }, (_, i) => {
+    const at = first + i * SHDR_SIZE;
+    const nameOffset = file.getUint32(at, true);
+    return { at, nameOffset, offset: word(file, at + 24), size: word(file, at + 32) };
+  });
+}
+
+/** The section headers by their names. */
+export function namedSections(file: DataView, bytes: Uint8Array): Map<string, Section> {
+  const sections = sectionsOf(file);
+  const names = sections[file.getUint16(ELF_HEADER.sectionNames, true)]?.offset ?? 0;
+  return new Map(sections.map((section) => [textAt(bytes, names + section.nameOffset), section]));
+}
+
+export function setSectionOffset(file: DataView, section: Section, offset: number): void {
+  setWord(file, section.at + 24, offset);
+}
+
+/** Up to the next NUL. */
+export function textAt(bytes: Uint8Array, at: number): string {
+  return new TextDecoder().decode(bytes.subarray(at, bytes.indexOf(0, at)));
+}
