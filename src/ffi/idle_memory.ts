@@ -1,9 +1,13 @@
 /** Giving memory back in a process that is going to sleep for long. */
-import { raw } from "./libc.ts";
+import { Arena } from "./arena.ts";
+import { runProgram } from "./executor.ts";
+import { opThread } from "./process.ts";
+import { Program } from "./program.ts";
 import { readTextIfAny } from "./quick_files.ts";
 
 const MADV_DONTNEED = 4;
-const MADV_NOHUGEPAGE = 15;
+/** Bytes for a small program. */
+const ARENA = 16 << 10;
 
 /** A mapping as /proc/PID/smaps describes it; addresses in bytes. */
 interface Mapping {
@@ -15,6 +19,11 @@ interface Mapping {
 
 /** Milliseconds in which the engine, once it is idle, has thrown its code away. */
 const SHRINKING = 100;
+/** Nanoseconds in which we are asleep. */
+const FALLING_ASLEEP = 100_000_000;
+
+/** What the latest thread works with. */
+let latest: { arena: Arena; alive: number } | undefined;
 
 /**
  * Collects garbage, throws away code that was compiled, and gives the pages of the executable back, 30 MB of code
@@ -26,11 +35,32 @@ export async function releaseMemory(): Promise<void> {
   Bun.shrink();
   await Bun.sleep(SHRINKING);
   Bun.gc(true);
-  for (const { start, end } of clean) {
-    // The little that a sleeper touches is not to count as 2 MiB each.
-    raw("madvise", start, end - start, MADV_NOHUGEPAGE);
-    raw("madvise", start, end - start, MADV_DONTNEED);
+  forgetLater(clean);
+}
+
+/**
+ * Gives pages back when we sleep, by a thread that lives no longer. The way to sleep goes through a dozen places of
+ * Bun's code, and with huge pages each of them is 2 MiB.
+ */
+function forgetLater(clean: readonly Mapping[]): void {
+  if (latest !== undefined) {
+    // On a machine that is very busy: it does what we are asked for.
+    if (latest.arena.word(latest.alive) !== 0) return;
+    latest.arena.release();
   }
+  const arena = Arena.live(ARENA);
+  const program = new Program(arena);
+  const alive = opThread(program);
+  const time = arena.words([0, FALLING_ASLEEP]);
+  program.op("wait", "nanosleep", [time, 0], { ignore: true });
+  for (const { start, end } of clean) {
+    program.op("give memory back", "madvise", [start, end - start, MADV_DONTNEED], {
+      ignore: true,
+    });
+  }
+  program.op("end the thread", "exit", [0]);
+  if (runProgram(program) > 0) latest = { arena, alive };
+  else arena.release();
 }
 
 /** Pure. @param smaps the text of /proc/PID/smaps (proc(5)) */

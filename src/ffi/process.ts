@@ -95,6 +95,20 @@ export function opClone(program: Program, flags: number, cgroup?: number): void 
   program.op("make a process", "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
 }
 
+/**
+ * Appends the op that makes a thread of ours: it runs what follows, to exit(2), and nobody needs to wait for it.
+ * @returns address of a word that is not 0 from then on until the thread has ended
+ */
+export function opThread(program: Program): number {
+  const { arena } = program;
+  const alive = arena.reserve(8);
+  const flags = CLONE.VM + CLONE.FS + CLONE.FILES + CLONE.SIGHAND + CLONE.THREAD +
+    CLONE.PARENT_SETTID + CLONE.CHILD_CLEARTID;
+  const args = arena.words([flags, 0, alive, alive, 0, 0, 0, 0, 0, 0, 0]);
+  program.op("make a thread", "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
+  return alive;
+}
+
 /** Appends the ops that give the child its standard descriptors; each is an open one or a register. */
 export function opStdio(program: Program, stdio: readonly (Arg | undefined)[]): void {
   stdio.forEach((fd, target) => {
