@@ -5,8 +5,9 @@
  */
 import { earlyExecCode } from "./early_exec.ts";
 import { earlyMonitorCode } from "./early_monitor.ts";
+import { earlyVersionCode } from "./early_version.ts";
 
 /** The routines in the order in which they are called. */
 export function earlyCode(): Uint8Array[] {
-  return [earlyExecCode(), earlyMonitorCode()];
+  return [earlyExecCode(), earlyMonitorCode(), earlyVersionCode()];
 }

@@ -76,3 +76,15 @@ test("the kernel is asked for huge pages of the code", async () => {
     await child.exited;
   }
 });
+
+test.skipIf(process.arch !== "x64")("--version alone starts without a compiler", () => {
+  const starts = (...words: string[]) => {
+    const { stdout, stderr } = run([TSBOX, ...words], { BUN_JSC_dumpOptions: "1" });
+    const said = stdout + stderr;
+    expect(said).toContain("thresholdForJITSoon=");
+    return said.includes("useJIT=false");
+  };
+  expect([["--version"], ["-v"]].map((words) => starts(...words))).toEqual([true, true]);
+  const others = [["--versions"], ["-vx"], ["--version", "x"], ["version"], ["-"], [""], []];
+  expect(others.map((words) => starts(...words))).toEqual(others.map(() => false));
+});
