@@ -1,9 +1,12 @@
 /** Fields of elf(5), of 64-bit little-endian executables. */
 
-const [PHDR_SIZE, SHDR_SIZE] = [56, 64];
+/** Bytes. */
+export const PROGRAM_HEADER_SIZE = 56;
+const SECTION_HEADER_SIZE = 64;
 
 /** Offsets in the file's header. */
 export const ELF_HEADER = {
+  type: 16,
   machine: 18,
   entry: 24,
   programHeaders: 32,
@@ -14,7 +17,7 @@ export const ELF_HEADER = {
 } as const;
 
 /** Types and flags of program headers. */
-export const PT = { LOAD: 1, NOTE: 4 } as const;
+export const PT = { LOAD: 1, NOTE: 4, PHDR: 6 } as const;
 export const PF = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
 
 /** A program header; offsets and sizes in bytes. */
@@ -57,7 +60,7 @@ export function segmentsOf(file: DataView): Segment[] {
   const first = word(file, ELF_HEADER.programHeaders);
   const count = file.getUint16(ELF_HEADER.programHeaderCount, true);
   return Array.from({ length: count }, (_, i) => {
-    const at = first + i * PHDR_SIZE;
+    const at = first + i * PROGRAM_HEADER_SIZE;
     return {
       at,
       type: file.getUint32(at, true),
@@ -79,7 +82,7 @@ export function sectionsOf(file: DataView): Section[] {
   const first = word(file, ELF_HEADER.sectionHeaders);
   const count = file.getUint16(ELF_HEADER.sectionHeaderCount, true);
   return Array.from({ length: count }, (_, i) => {
-    const at = first + i * SHDR_SIZE;
+    const at = first + i * SECTION_HEADER_SIZE;
     const nameOffset = file.getUint32(at, true);
     return { at, nameOffset, offset: word(file, at + 24), size: word(file, at + 32) };
   });

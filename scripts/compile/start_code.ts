@@ -26,6 +26,7 @@ import {
   word,
 } from "./elf_file.ts";
 import { alignSegments } from "./huge_pages.ts";
+import { separatePayload } from "./payload_segment.ts";
 
 /** A variable; `ours` beats what the caller has set. */
 interface Setting {
@@ -78,7 +79,9 @@ interface Room {
 
 /** Lays out the executable file at `path` and puts the code into it; false when there is no room for the code. */
 export function addStartCode(path: string): boolean {
-  const bytes = alignSegments(readFileSync(path));
+  const original = readFileSync(path);
+  separatePayload(original);
+  const bytes = alignSegments(original);
   const complete = withStartCode(bytes);
   // A new file: what is cached of the old one is in small pieces, and would stay so.
   rmSync(path);

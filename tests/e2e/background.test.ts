@@ -74,6 +74,21 @@ describe("a container in the background", () => {
     await ok("rm", name);
   });
 
+  test("has a monitor that sleeps with 5 MB of its own, also when there is no other", async () => {
+    const name = await started([], "sleep", "600");
+    const [monitor] = family(box.home.path).filter(({ words, role }) =>
+      role === "monitor" && words[0] === "tsbox"
+    );
+    if (monitor === undefined) throw new Error("no monitor");
+    const own = () => {
+      const text = readFileSync(`/proc/${monitor.pid}/smaps`, "utf8");
+      const sizes = [...text.matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB$/gm)];
+      return sizes.reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
+    };
+    await until("it sleeps", () => own() < 5000);
+    await ok("rm", "-f", name);
+  });
+
   test("whose options are wrong leaves no monitor behind", async () => {
     const { status, stderr } = await run("run", "-d", "--memory", "much", box.image, "true");
     expect([status, stderr]).toEqual([125, expect.stringContaining("invalid size: 'much'")]);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { namedSections, PF, PT, segmentsOf, viewOf } from "../../scripts/compile/elf_file.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const TSBOX = join(ROOT, "dist/tsbox");
@@ -87,4 +88,20 @@ test.skipIf(process.arch !== "x64")("--version alone starts without a compiler",
   expect([["--version"], ["-v"]].map((words) => starts(...words))).toEqual([true, true]);
   const others = [["--versions"], ["-vx"], ["--version", "x"], ["version"], ["-"], [""], []];
   expect(others.map((words) => starts(...words))).toEqual(others.map(() => false));
+});
+
+test("its bytecode is in a segment that is only read", () => {
+  const bytes = new Uint8Array(readFileSync(TSBOX));
+  const file = viewOf(bytes);
+  const payload = namedSections(file, bytes).get(".bun");
+  const loaded = segmentsOf(file).filter(({ type }) => type === PT.LOAD);
+  const its = loaded.filter(({ offset, fileSize }) =>
+    payload !== undefined && payload.offset >= offset && payload.offset < offset + fileSize
+  );
+  expect(its.map(({ flags, offset }) => [flags, offset])).toEqual([[
+    PF.READ,
+    payload?.offset ?? -1,
+  ]]);
+  const addresses = loaded.map(({ address }) => address);
+  expect(addresses).toEqual(addresses.toSorted((a, b) => a - b));
 });
