@@ -1,11 +1,29 @@
 import { expect, test } from "bun:test";
-import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Arena } from "./arena.ts";
 import { AT_FDCWD, O } from "./constants.ts";
 import { runProgram } from "./executor.ts";
-import { exitStatus, opClone, opPlace, pipe, type Placing, waitBlocking } from "./process.ts";
+import {
+  exitStatus,
+  opClone,
+  opExecutor,
+  opPlace,
+  opThread,
+  pipe,
+  type Placing,
+  waitBlocking,
+  waitCleared,
+} from "./process.ts";
 import { Program } from "./program.ts";
 
 /** Runs `program` in a child, and then a shell. What that writes. */
@@ -61,5 +79,48 @@ test("what is needed later is told where it went, when its number is wanted", ()
   expect(shellAfter(append, "echo done")).toBe("done\n");
   closeSync(write);
   expect(readFileSync(read, "latin1")).toBe("x");
+  closeSync(read);
+});
+
+/** A child that waits for a word on a pipe, and then executes `path`. */
+function executorOf(path: string) {
+  const program = new Program(Arena.live());
+  const { arena } = program;
+  const begun = opExecutor(program);
+  const { read, write } = pipe();
+  program.op("wait", "read", [read, arena.reserve(8), 1]);
+  program.op("execute", "execve", [arena.text(path), arena.vector([path]), arena.vector([])]);
+  const pid = runProgram(program);
+  expect(arena.word(begun)).toBe(pid);
+  writeSync(write, "x");
+  waitCleared(program, begun);
+  closeSync(read);
+  closeSync(write);
+  return { program, status: () => exitStatus(waitBlocking(pid)) };
+}
+
+test("a child that executes something lets us know when it does", () => {
+  const { program, status } = executorOf("/bin/true");
+  expect(program.failure()).toBeUndefined();
+  expect(status()).toBe(0);
+});
+
+test("a child that cannot execute anything lets us know, and why", () => {
+  const { program, status } = executorOf("/nowhere/true");
+  expect(program.failure()).toMatchObject({ errno: 2, op: { what: "execute" } });
+  expect(status()).not.toBe(0);
+});
+
+test("a thread works beside us, on our descriptors, and nobody has to wait for it", () => {
+  const { read, write } = pipe();
+  const program = new Program(Arena.live());
+  const alive = opThread(program);
+  program.op("write", "write", [write, program.arena.text("thread"), 6]);
+  program.op("close", "close", [write]);
+  program.op("end", "exit", [0]);
+  expect(runProgram(program)).toBeGreaterThan(0);
+  waitCleared(program, alive);
+  expect(readFileSync(read, "latin1")).toBe("thread");
+  expect(() => fstatSync(write)).toThrow("EBADF");
   closeSync(read);
 });

@@ -5,6 +5,8 @@ import { runProgram } from "./executor.ts";
 import { address, raw, sys, SyscallError } from "./libc.ts";
 import { type Arg, type Failure, Program } from "./program.ts";
 
+const FUTEX_WAIT = 0;
+
 /** Which descriptor goes where. */
 export type Placing = readonly [fd: Arg, place: number];
 
@@ -100,13 +102,31 @@ export function opClone(program: Program, flags: number, cgroup?: number): void 
  * @returns address of a word that is not 0 from then on until the thread has ended
  */
 export function opThread(program: Program): number {
+  const flags = CLONE.VM + CLONE.FS + CLONE.FILES + CLONE.SIGHAND + CLONE.THREAD;
+  return opCloneWatched(program, "make a thread", flags, 0);
+}
+
+/**
+ * Appends the op that makes a child sharing our memory, which the caller does not wait for as for one with
+ * CLONE_VFORK, but by {@link waitCleared}.
+ * @returns address of a word that is not 0 from then on until the child has executed something, or ended
+ */
+export function opExecutor(program: Program): number {
+  return opCloneWatched(program, "make a process", CLONE.VM + CLONE.CLEAR_SIGHAND, SIGCHLD);
+}
+
+function opCloneWatched(program: Program, what: string, flags: number, exitSignal: number): number {
   const { arena } = program;
-  const alive = arena.reserve(8);
-  const flags = CLONE.VM + CLONE.FS + CLONE.FILES + CLONE.SIGHAND + CLONE.THREAD +
-    CLONE.PARENT_SETTID + CLONE.CHILD_CLEARTID;
-  const args = arena.words([flags, 0, alive, alive, 0, 0, 0, 0, 0, 0, 0]);
-  program.op("make a thread", "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
-  return alive;
+  const word = arena.reserve(8);
+  const all = flags + CLONE.PARENT_SETTID + CLONE.CHILD_CLEARTID;
+  const args = arena.words([all, 0, word, word, exitSignal, 0, 0, 0, 0, 0, 0]);
+  program.op(what, "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
+  return word;
+}
+
+/** Waits until the kernel has cleared the word of {@link opExecutor} or {@link opThread}. */
+export function waitCleared({ arena }: Program, word: number): void {
+  for (let pid; (pid = arena.word(word)) !== 0;) raw("futex", word, FUTEX_WAIT, pid, 0);
 }
 
 /** Appends the ops that give the child its standard descriptors; each is an open one or a register. */

@@ -236,6 +236,7 @@ export class Launch {
     this.#say();
     return () => {
       const terminal = this.#waitExecuted(stub, process);
+      this.#settleGuard();
       this.#over = true;
       this.#close();
       return running(pid, terminal);
@@ -249,6 +250,15 @@ export class Launch {
   #startGuard(): Guard {
     try {
       return this.#guard ??= startGuard(this.pid, this.#beginning.lasting);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  #settleGuard(): void {
+    try {
+      this.#guard?.settle();
     } catch (error) {
       this.abort();
       throw error;

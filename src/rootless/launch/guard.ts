@@ -7,7 +7,7 @@
  * we have nothing to say any more: then our end, which takes the kernel a while, is not waited for either.
  */
 import { Arena } from "../../ffi/arena.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, CLONE, PR, SIGKILL } from "../../ffi/constants.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, PR, SIGKILL } from "../../ffi/constants.ts";
 import { IMAGE_BASE, toElf } from "../../ffi/elf.ts";
 import { runProgram } from "../../ffi/executor.ts";
 import { pin, raw } from "../../ffi/libc.ts";
@@ -17,10 +17,12 @@ import {
   errorOf,
   opClone,
   openProcess,
+  opExecutor,
   opPlace,
   pipe,
   sendSignal,
   waitBlocking,
+  waitCleared,
 } from "../../ffi/process.ts";
 import { type Arg, Program } from "../../ffi/program.ts";
 
@@ -29,6 +31,8 @@ export type LastStep = { kind: "file" | "directory" | "open"; path: string };
 
 /** A guard at work. */
 export interface Guard {
+  /** Waits until one with memory of its own has it. Once. @throws SyscallError when it has not come to that */
+  settle(): void;
   /** Tells the guard what {@link leave} will have it do, which may fail. Once; not for one with memory of its own. */
   prepare(steps: readonly LastStep[]): void;
   /**
@@ -50,8 +54,8 @@ const FD = { life: 3, target: 4 } as const;
 
 /**
  * Guards a child of ours that was not waited for yet.
- * @param lasting the guard gets memory of its own, a few pages, in place of sharing all of ours: for those who
- *   live long, since it takes half a millisecond more
+ * @param lasting the guard gets memory of its own, a few pages, in place of sharing all of ours, while we go on: for
+ *   those who live long
  * @throws SyscallError
  */
 export function startGuard(target: number, lasting = false): Guard {
@@ -59,7 +63,9 @@ export function startGuard(target: number, lasting = false): Guard {
   const handle = openProcess(target);
   const elf = lasting ? sealedFile("tsbox-guard", guardElf()) : undefined;
   const program = new Program(Arena.live(), ARCH, ROOM);
-  opClone(program, lasting ? CLONE.VFORK : 0);
+  let begun: number | undefined;
+  if (lasting) begun = opExecutor(program);
+  else opClone(program, 0);
   const file = opPlace(program, [[life.read, FD.life], [handle, FD.target]], elf);
   if (elf === undefined) opGuard(program, FD.target + 1);
   else opExecute(program, file);
@@ -73,11 +79,16 @@ export function startGuard(target: number, lasting = false): Guard {
     if (pid > 0) waitBlocking(pid);
     throw errorOf(failure, "guard");
   }
-  // It runs from memory of its own now.
-  if (lasting) program.arena.discard();
   let state: "watching" | "ending" | "gone" = "watching";
   let prepared = false;
   return {
+    settle() {
+      if (begun === undefined) return;
+      waitCleared(program, begun);
+      const failure = program.failure();
+      program.arena.discard();
+      if (failure !== undefined) throw errorOf(failure, "guard");
+    },
     prepare(steps) {
       if (lasting) return;
       opLastSteps(program, steps);
