@@ -92,8 +92,8 @@ test("directories are made one by one or with those above, and removed when empt
   makeDirectory(`${folder}/a`, 0o700);
   expect(statSync(`${folder}/a`).mode & 0o777).toBe(0o700);
   expect(isErrno(errorOf(() => makeDirectory(`${folder}/a`, 0o700)), ERRNO.EEXIST)).toBe(true);
-  ensureDirectory(`${folder}/a/b/c/d`, 0o750);
-  ensureDirectory(`${folder}/a/b/c/d`, 0o750);
+  expect(ensureDirectory(`${folder}/a/b/c/d`, 0o750)).toBe(true);
+  expect(ensureDirectory(`${folder}/a/b/c/d`, 0o750)).toBe(false);
   expect(statSync(`${folder}/a/b`).mode & 0o777).toBe(0o750);
   expect(isErrno(errorOf(() => removeDirectory(`${folder}/a`)), ERRNO.ENOTEMPTY)).toBe(true);
   removeDirectory(`${folder}/a/b/c/d`);

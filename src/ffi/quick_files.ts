@@ -181,17 +181,17 @@ export function makeDirectory(path: string, mode: number): void {
   checked(raw("mkdirat", AT_FDCWD, one(path), mode), "mkdirat", "make the directory", path);
 }
 
-/** Makes a directory and those above it, where they are missing. @throws SyscallError */
-export function ensureDirectory(path: string, mode: number): void {
+/** Makes a directory and those above it, where they are missing; true when it was. @throws SyscallError */
+export function ensureDirectory(path: string, mode: number): boolean {
   const result = raw("mkdirat", AT_FDCWD, one(path), mode);
-  if (result === -ERRNO.EEXIST && fileStatus(path)?.isDirectory) return;
+  if (result === 0) return true;
+  if (result === -ERRNO.EEXIST && fileStatus(path)?.isDirectory) return false;
   const parent = path.slice(0, path.lastIndexOf("/"));
   if (result !== -ERRNO.ENOENT || parent === "") {
     checked(result, "mkdirat", "make the directory", path);
-    return;
   }
   ensureDirectory(parent, mode);
-  ensureDirectory(path, mode);
+  return ensureDirectory(path, mode);
 }
 
 /** @throws SyscallError */

@@ -39,8 +39,13 @@ export class RotatingLog {
   /** Goes on with the newest file, without what a killed writer left half written. @throws SyscallError */
   constructor(options: RotatingLogOptions) {
     this.#options = options;
-    const { directory, format } = options;
-    ensureDirectory(directory, 0o700);
+    if (ensureDirectory(options.directory, 0o700)) this.#open(1);
+    else this.#goOn();
+  }
+
+  /** With what an earlier life has left. */
+  #goOn(): void {
+    const { directory, format } = this.#options;
     for (const name of names(directory)) {
       if (name.endsWith(".tmp")) removeIfThere(`${directory}/${name}`);
     }
