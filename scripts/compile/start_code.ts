@@ -80,7 +80,7 @@ interface Room {
 /** Lays out the executable file at `path` and puts the code into it; false when there is no room for the code. */
 export function addStartCode(path: string): boolean {
   const original = readFileSync(path);
-  separatePayload(original);
+  if (!isMusl(viewOf(original), original)) separatePayload(original);
   const bytes = alignSegments(original);
   const complete = withStartCode(bytes);
   // A new file: what is cached of the old one is in small pieces, and would stay so.
