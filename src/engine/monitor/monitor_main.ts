@@ -8,6 +8,7 @@ import { nextPause, startsAgain } from "../../container/restart_policy.ts";
 import type { RunOptions } from "../../container/run_options.ts";
 import { closeFile, readOpenFile } from "../../ffi/quick_files.ts";
 import { type ContainerRecord, readRecord } from "../../storage/container_record.ts";
+import type { StoredImage } from "../../storage/image_index.ts";
 import { deleteContainer, type NewContainer } from "../../storage/containers.ts";
 import { logEvents } from "../../storage/event_log.ts";
 import { dropSpare, keepSpare } from "../../storage/spare_record.ts";
@@ -21,7 +22,7 @@ import { writeCidfile } from "../run/cidfile.ts";
 import { create } from "../run/create.ts";
 import type { RunHost } from "../run/host.ts";
 import { type Progress, runOnce } from "../run/once.ts";
-import { prepareRun, userNamespace } from "../run/preparation.ts";
+import { type Given, prepareRun, userNamespace } from "../run/preparation.ts";
 import { statusOf } from "../run/status.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
@@ -70,15 +71,17 @@ export async function monitorMain(env: EngineContext["env"]): Promise<number> {
 
 /**
  * Runs a container until it is over for good.
+ * @param image of the job, when it is known already
  * @throws TsboxError why it could not be started
  */
 export async function monitor(
   request: MonitorRequest,
   env: EngineContext["env"],
   status: StatusLine,
+  image?: StoredImage,
 ): Promise<void> {
   try {
-    await new Monitor(request, env, status).run();
+    await new Monitor(request, env, status, image).run();
   } catch (error) {
     const { explainFailure } = await import("../../rootless/remedies.ts");
     const { explainLostLayers } = await import("../run/lost_layers.ts");
@@ -107,6 +110,8 @@ class Monitor {
   readonly #host: RunHost;
   readonly #status: StatusLine;
   readonly #stopper = new Stopper();
+  /** What the first life finds ready. */
+  #first: Pick<Given, "image" | "userns"> = {};
   #hub: Hub | undefined;
   #group: ControlGroup | undefined;
   #sleep: NodeJS.Timeout | undefined;
@@ -114,8 +119,14 @@ class Monitor {
   /** Of the latest life, or of the start that failed: what those who wait are told, whatever else fails. */
   #exitCode = 0;
 
-  constructor(request: MonitorRequest, env: EngineContext["env"], status: StatusLine) {
+  constructor(
+    request: MonitorRequest,
+    env: EngineContext["env"],
+    status: StatusLine,
+    image: StoredImage | undefined,
+  ) {
     this.#request = request;
+    this.#first = { image };
     this.#context = { ...request.context, env };
     this.#status = status;
     this.#host = {
@@ -178,8 +189,7 @@ class Monitor {
     if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     this.#stopper.obeySignals();
     // Whoever keeps it for the containers to come must not keep this one's scope.
-    const quiet = { ...this.#host, notice: () => {} };
-    closeFile(userNamespace(options, this.#context, quiet).fd);
+    this.#first.userns = userNamespace(options, this.#context, this.#host);
     this.#group = await ControlGroup.open(container.id, options, this.#context);
     let { previous } = it;
     for (let pause: number | undefined;;) {
@@ -272,7 +282,8 @@ class Monitor {
     const progress: Progress = {};
     let preparation;
     try {
-      const given = { session, imageId, cgroup: await this.#group?.begin(options) };
+      const given = { session, imageId, cgroup: await this.#group?.begin(options), ...this.#first };
+      this.#first = {};
       const context = { ...this.#context, ...driverOf(previous) };
       preparation = await prepareRun(options, context, this.#host, given);
       await runOnce({ ...preparation, container, previous }, progress);

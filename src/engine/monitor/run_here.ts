@@ -7,10 +7,11 @@ import type { RunOptions } from "../../container/run_options.ts";
 import { leaveCaller } from "../../ffi/leave_caller.ts";
 import { isHungUp } from "../../ffi/readiness.ts";
 import { StandardStreams } from "../../ffi/standard_streams.ts";
+import type { StoredImage } from "../../storage/image_index.ts";
 import type { EngineContext } from "../context.ts";
 import { ensureRuntimeDir } from "../runtime_dir.ts";
 import type { RunHost } from "../run/host.ts";
-import { runJob } from "../run/job.ts";
+import { imageOfRun, jobOf } from "../run/job.ts";
 import { monitor } from "./monitor_main.ts";
 import { MONITOR, type MonitorJob, monitorRequest, type MonitorStatus } from "./request.ts";
 import { release } from "./starter.ts";
@@ -36,8 +37,9 @@ export async function runHere(
   caller: Caller,
 ): Promise<number> {
   let pulled = false;
-  const job = await runJob(options, context, { ...host, pulling: () => pulled = true });
-  if (!pulled) return await monitorHere(job, context, host, caller);
+  const image = await imageOfRun(options, context, { ...host, pulling: () => pulled = true });
+  const job = jobOf(options, image);
+  if (!pulled) return await monitorHere(job, context, host, caller, image);
   // What a pull has loaded would stay for as long as the container runs.
   const { startDetachedJob } = await import("../run_monitored.ts");
   return caller.told(startDetachedJob(job, context, host));
@@ -45,6 +47,7 @@ export async function runHere(
 
 /**
  * Makes this process the monitor of a container, and resolves when that is over for good.
+ * @param image of the job, when it is known already
  * @throws TsboxError why it could not be started; our streams are the caller's again then
  */
 export async function monitorHere(
@@ -52,13 +55,14 @@ export async function monitorHere(
   context: EngineContext,
   host: RunHost,
   caller: Caller,
+  image?: StoredImage,
 ): Promise<number> {
   ensureRuntimeDir(context.runtimeDir, context.uid);
   leaveCaller(["tsbox", MONITOR]);
   const streams = new StandardStreams();
   const line = new CallerLine(streams, host, caller);
   try {
-    await monitor(monitorRequest(job, false, context, host), context.env, line);
+    await monitor(monitorRequest(job, false, context, host), context.env, line, image);
   } catch (error) {
     if (!line.runs) {
       streams.restore();

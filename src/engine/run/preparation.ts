@@ -57,6 +57,10 @@ export interface Run extends Preparation {
 export interface Given {
   /** The image's id, in place of its name; empty with `--rootfs`. */
   imageId: string;
+  /** That image, when it is known. */
+  image?: StoredImage | undefined;
+  /** Its descriptor is ours to close. */
+  userns?: UserNamespace | undefined;
   session: Session;
   cgroup?: GivenCgroup | undefined;
 }
@@ -87,7 +91,7 @@ export async function prepareRun(
   const { runtimeDir, storageDriver: wanted } = context;
   ensureRuntimeDir(runtimeDir, context.uid);
   const image = await imageOf(options, context, host, given);
-  const userns = userNamespace(options, context, host);
+  const userns = given?.userns ?? userNamespace(options, context, host);
   const request = { userns, directory: tmp, runtimeDir, ...(wanted && { wanted }) };
   const driver = image && chooseDriver(request);
   const session = given?.session ?? attach(options, host);
@@ -144,7 +148,7 @@ async function imageOf(
 ): Promise<StoredImage | undefined> {
   if (options.rootfs !== undefined) return undefined;
   if (given === undefined) return await imageFor(options, context, host);
-  return imageById(given.imageId, context);
+  return given.image ?? imageById(given.imageId, context);
 }
 
 async function init(options: RunOptions): Promise<Uint8Array | undefined> {
