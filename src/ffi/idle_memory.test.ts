@@ -16,7 +16,7 @@ Anonymous:             0 kB
 
 test("only pages of a file that were never written are given back", () => {
   expect(mappings(SMAPS).filter(({ isClean }) => isClean)).toEqual([
-    { start: 0x400000, end: 0x500000, isClean: true },
+    { start: 0x400000, end: 0x500000, path: "/usr/bin/tsbox", isClean: true },
   ]);
 });
 
@@ -24,7 +24,7 @@ test("a process works on after it gave its memory back, with less of it", async 
   const resident = () => Number(readText("/proc/self/statm").split(" ")[1]);
   const before = resident();
   await releaseMemory();
-  await Bun.sleep(200);
+  for (let tries = 0; resident() >= before * 0.8 && tries < 500; tries++) await Bun.sleep(10);
   expect(resident()).toBeLessThan(before * 0.8);
   expect(["still", "here"].map((word) => word.toUpperCase())).toEqual(["STILL", "HERE"]);
 });

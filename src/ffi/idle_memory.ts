@@ -1,18 +1,20 @@
 /** Giving memory back in a process that is going to sleep for long. */
 import { Arena } from "./arena.ts";
+import { raw } from "./libc.ts";
 import { runProgram } from "./executor.ts";
 import { opThread } from "./process.ts";
 import { Program } from "./program.ts";
 import { readTextIfAny } from "./quick_files.ts";
 
 const MADV_DONTNEED = 4;
-/** Bytes for a small program. */
-const ARENA = 16 << 10;
+const PAGE = 4096;
 
 /** A mapping as /proc/PID/smaps describes it; addresses in bytes. */
 interface Mapping {
   start: number;
   end: number;
+  /** Of its file; empty without one. */
+  path: string;
   /** Backed by a file, not writable, and none of its pages is a copy of our own. */
   isClean: boolean;
 }
@@ -31,11 +33,17 @@ let latest: { arena: Arena; alive: number } | undefined;
  */
 export async function releaseMemory(): Promise<void> {
   // First: what is read is garbage afterwards.
-  const clean = mappings(readTextIfAny("/proc/self/smaps") ?? "").filter(({ isClean }) => isClean);
+  const clean = mappings(readTextIfAny("/proc/self/smaps") ?? "").filter(isCode);
   Bun.shrink();
   await Bun.sleep(SHRINKING);
   Bun.gc(true);
   forgetLater(clean);
+}
+
+/** Of the executable, or a library: those stay where they are for as long as we live. */
+function isCode({ isClean, path }: Mapping): boolean {
+  const file = path.replace(/ \(deleted\)$/, "");
+  return isClean && (file === process.execPath || /\.so(\.\d+)*$/.test(file));
 }
 
 /**
@@ -48,7 +56,8 @@ function forgetLater(clean: readonly Mapping[]): void {
     if (latest.arena.word(latest.alive) !== 0) return;
     latest.arena.release();
   }
-  const arena = Arena.live(ARENA);
+  const size = Program.OP_SIZE * (clean.length + 3) + PAGE;
+  const arena = Arena.live(size + (-size & (PAGE - 1)));
   const program = new Program(arena);
   const alive = opThread(program);
   const time = arena.words([0, FALLING_ASLEEP]);
@@ -59,8 +68,10 @@ function forgetLater(clean: readonly Mapping[]): void {
     });
   }
   program.op("end the thread", "exit", [0]);
-  if (runProgram(program) > 0) latest = { arena, alive };
-  else arena.release();
+  if (runProgram(program) > 0) return void (latest = { arena, alive });
+  arena.release();
+  latest = undefined;
+  for (const { start, end } of clean) raw("madvise", start, end - start, MADV_DONTNEED);
 }
 
 /** Pure. @param smaps the text of /proc/PID/smaps (proc(5)) */
@@ -69,8 +80,9 @@ export function mappings(smaps: string): Mapping[] {
   for (const line of smaps.split("\n")) {
     const head = /^([0-9a-f]+)-([0-9a-f]+) r-[-x]p \S+ \S+ \d+ +(\/.*)$/.exec(line);
     if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) {
-      const [, start = "0", end = "0"] = head ?? [];
-      found.push({ start: parseInt(start, 16), end: parseInt(end, 16), isClean: head !== null });
+      const [, start = "0", end = "0", path = ""] = head ?? [];
+      const range = { start: parseInt(start, 16), end: parseInt(end, 16) };
+      found.push({ ...range, path, isClean: head !== null });
     }
     const last = found.at(-1);
     // Relocated data, write-protected since, exists nowhere else.

@@ -233,10 +233,10 @@ export class Launch {
     const stub = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
     this.#startGuard();
+    this.#settleGuard();
     this.#say();
     return () => {
       const terminal = this.#waitExecuted(stub, process);
-      this.#settleGuard();
       this.#over = true;
       this.#close();
       return running(pid, terminal);
@@ -256,6 +256,7 @@ export class Launch {
     }
   }
 
+  /** It was begun a millisecond or two ago, and has its own memory by now. */
   #settleGuard(): void {
     try {
       this.#guard?.settle();

@@ -309,7 +309,9 @@ class Monitor {
   #goToSleep(): void {
     clearTimeout(this.#sleep);
     this.#sleep = setTimeout(() => {
-      void import("../../ffi/idle_memory.ts").then(({ releaseMemory }) => releaseMemory());
+      // What cannot be given back is kept.
+      void import("../../ffi/idle_memory.ts").then(({ releaseMemory }) => releaseMemory())
+        .catch(() => {});
     }, SETTLED);
     this.#sleep.unref();
   }
