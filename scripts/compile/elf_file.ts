@@ -16,6 +16,9 @@ export const ELF_HEADER = {
   sectionNames: 62,
 } as const;
 
+/** Of {@link ELF_HEADER}'s `machine`. */
+export const EM = { X86_64: 62, AARCH64: 183 } as const;
+
 /** Types and flags of program headers. */
 export const PT = { LOAD: 1, NOTE: 4, PHDR: 6 } as const;
 export const PF = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
@@ -71,6 +74,26 @@ export function segmentsOf(file: DataView): Segment[] {
       memorySize: word(file, at + 40),
     };
   });
+}
+
+/** Writes, at `at`, the header of a part of the file that is loaded whole. */
+export function setLoaded(
+  file: DataView,
+  at: number,
+  part: Pick<Segment, "flags" | "offset" | "address"> & { size: number; page: number },
+): void {
+  const { flags, offset, address, size, page } = part;
+  file.setUint32(at, PT.LOAD, true);
+  file.setUint32(at + 4, flags, true);
+  [offset, address, address, size, size, page].forEach((value, i) => {
+    setWord(file, at + 8 + i * 8, value);
+  });
+}
+
+/** In the file, and in memory. */
+export function setSize(file: DataView, at: number, size: number): void {
+  setWord(file, at + 32, size);
+  setWord(file, at + 40, size);
 }
 
 export function setOffset(file: DataView, header: Segment, offset: number): void {

@@ -35,10 +35,9 @@ interface Move {
 /** A copy of the executable with its segments moved; the same bytes when they are in no order or it would grow much. */
 export function alignSegments(bytes: Uint8Array): Uint8Array {
   const moves = movesOf(bytes);
-  const size = moves.at(-1)?.to ?? Infinity;
-  const tail = bytes.length - (moves.at(-1)?.from ?? 0);
-  if (size + tail - bytes.length > MAX_GROWTH) return bytes;
-  const moved = new Uint8Array(size + tail);
+  const last = moves.at(-1);
+  if (last === undefined || last.to - last.from > MAX_GROWTH) return bytes;
+  const moved = new Uint8Array(bytes.length + last.to - last.from);
   for (const { from, end, to } of moves) moved.set(bytes.subarray(from, end), to);
   adjustHeaders(moved, moves);
   return moved;

@@ -7,13 +7,15 @@
  */
 import {
   ELF_HEADER,
+  EM,
   namedSections,
   PF,
   PROGRAM_HEADER_SIZE,
   PT,
   type Segment,
   segmentsOf,
-  setWord,
+  setLoaded,
+  setSize,
   viewOf,
 } from "./elf_file.ts";
 
@@ -37,29 +39,22 @@ export function separatePayload(bytes: Uint8Array): void {
   const before = payload.offset - whole.offset;
   const rest = whole.fileSize - before;
   const isLast = rest - payload.size < PAGE && whole.memorySize === whole.fileSize;
-  const page = file.getUint16(ELF_HEADER.machine, true) === 62 ? SMALL_PAGE : PAGE;
+  const page = file.getUint16(ELF_HEADER.machine, true) === EM.X86_64 ? SMALL_PAGE : PAGE;
   if (!isLast || (whole.address + before) % page !== 0) return;
+  setSize(file, whole.at, before);
   const headers: Uint8Array[] = segments.map(({ at }) => bytes.slice(at, at + PROGRAM_HEADER_SIZE));
-  const part = payloadHeader(whole, before, page);
-  setSizes(headers[segments.indexOf(whole)], before);
-  headers.splice(segments.indexOf(whole) + 1, 0, part);
+  headers.splice(segments.indexOf(whole) + 1, 0, payloadHeader(whole, before, page));
   headers.slice(1).forEach((header, i) => bytes.set(header, first.at + i * PROGRAM_HEADER_SIZE));
 }
 
 function payloadHeader(whole: Segment, before: number, page: number): Uint8Array {
-  const [offset, address] = [whole.offset + before, whole.address + before];
-  const size = whole.fileSize - before;
   const header = new Uint8Array(PROGRAM_HEADER_SIZE);
-  const view = viewOf(header);
-  view.setUint32(0, PT.LOAD, true);
-  view.setUint32(4, PF.READ, true);
-  const words = [offset, address, address, size, size, page];
-  words.forEach((value, i) => setWord(view, 8 + i * 8, value));
+  setLoaded(viewOf(header), 0, {
+    flags: PF.READ,
+    offset: whole.offset + before,
+    address: whole.address + before,
+    size: whole.fileSize - before,
+    page,
+  });
   return header;
-}
-
-function setSizes(header: Uint8Array | undefined, size: number): void {
-  if (header === undefined) return;
-  setWord(viewOf(header), 32, size);
-  setWord(viewOf(header), 40, size);
 }

@@ -16,10 +16,12 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { earlyCode } from "./early_code.ts";
 import {
   ELF_HEADER,
+  EM,
   namedSections,
   PF,
   PT,
   segmentsOf,
+  setLoaded,
   setWord,
   textAt,
   viewOf,
@@ -51,7 +53,7 @@ export const SETTINGS: readonly Setting[] = [
 ];
 
 const [RELA_SIZE, SYM_SIZE] = [24, 24];
-const MACHINE = { 62: "x64", 183: "arm64" } as const;
+const MACHINE = { [EM.X86_64]: "x64", [EM.AARCH64]: "arm64" } as const;
 /** R_X86_64_JUMP_SLOT and R_AARCH64_JUMP_SLOT. */
 const JUMP_SLOT = { x64: 7, arm64: 1026 } as const;
 /** The smallest page: what is before the first instruction in its page is mapped with it. */
@@ -77,12 +79,13 @@ interface Room {
   size: number;
 }
 
-/** Lays out the executable file at `path` and puts the code into it; false when there is no room for the code. */
+/** Lays out the executable file at `path` and puts the code into it; false when it goes without. */
 export function addStartCode(path: string): boolean {
   const original = readFileSync(path);
-  if (!isMusl(viewOf(original), original)) separatePayload(original);
+  const musl = isMusl(original);
+  if (!musl) separatePayload(original);
   const bytes = alignSegments(original);
-  const complete = withStartCode(bytes);
+  const complete = musl ? undefined : withStartCode(bytes);
   // A new file: what is cached of the old one is in small pieces, and would stay so.
   rmSync(path);
   writeFileSync(path, complete ?? bytes);
@@ -96,7 +99,6 @@ function withStartCode(bytes: Uint8Array): Uint8Array | undefined {
   const [slot, fork] = [slots?.get("setenv"), slots?.get("fork")];
   const room = roomBefore(file, bytes);
   if (machine === undefined || slot === undefined || room === undefined) return undefined;
-  if (isMusl(file, bytes)) return undefined;
   const entry = word(file, ELF_HEADER.entry);
   const huge = hugeRanges(file);
   const early = machine === "x64" && fork !== undefined ? earlyCode() : [];
@@ -124,11 +126,7 @@ function addSegment(file: DataView, code: Uint8Array) {
   const end = Math.max(...loaded.map(({ address, memorySize }) => address + memorySize));
   const padding = -file.byteLength & (PAGE - 1);
   const [offset, address] = [file.byteLength + padding, end + PAGE + (-end & (PAGE - 1))];
-  file.setUint32(note.at, PT.LOAD, true);
-  file.setUint32(note.at + 4, CODE, true);
-  [offset, address, address, code.length, code.length, PAGE].forEach((value, i) => {
-    setWord(file, note.at + 8 + i * 8, value);
-  });
+  setLoaded(file, note.at, { flags: CODE, offset, address, size: code.length, page: PAGE });
   return { bytes: joined([new Uint8Array(padding), code]), address };
 }
 
@@ -154,11 +152,11 @@ function hugeRanges(file: DataView): Range[] {
 
 function machineOf(file: DataView): Machine | undefined {
   const number = file.getUint16(ELF_HEADER.machine, true);
-  return number === 62 || number === 183 ? MACHINE[number] : undefined;
+  return number === EM.X86_64 || number === EM.AARCH64 ? MACHINE[number] : undefined;
 }
 
-function isMusl(file: DataView, bytes: Uint8Array): boolean {
-  const loader = namedSections(file, bytes).get(".interp");
+function isMusl(bytes: Uint8Array): boolean {
+  const loader = namedSections(viewOf(bytes), bytes).get(".interp");
   return loader !== undefined && textAt(bytes, loader.offset).includes("musl");
 }
 

@@ -16,7 +16,7 @@ import { runProgram } from "./executor.ts";
 import {
   exitStatus,
   opClone,
-  opExecutor,
+  opCloneToExecute,
   opPlace,
   opThread,
   pipe,
@@ -86,7 +86,7 @@ test("what is needed later is told where it went, when its number is wanted", ()
 function executorOf(path: string) {
   const program = new Program(Arena.live());
   const { arena } = program;
-  const begun = opExecutor(program);
+  const begun = opCloneToExecute(program);
   const { read, write } = pipe();
   program.op("wait", "read", [read, arena.reserve(8), 1]);
   program.op("execute", "execve", [arena.text(path), arena.vector([path]), arena.vector([])]);

@@ -73,15 +73,21 @@ export function pipe(): { read: number; write: number } {
   return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
 }
 
-/** Address of clone3's argument structure (struct clone_args, 88 bytes). @param cgroup a directory's descriptor */
+/**
+ * Address of clone3's argument structure (struct clone_args, 88 bytes).
+ * @param cgroup a directory's descriptor
+ * @param tid address of a word that gets the number, and is cleared when the child executes something or ends
+ */
 export function cloneArgs(
   arena: Arena,
   flags: number,
   exitSignal: number,
-  cgroup?: number,
+  { cgroup, tid }: { cgroup?: number | undefined; tid?: number | undefined } = {},
 ): number {
-  const all = cgroup === undefined ? flags : flags + CLONE.INTO_CGROUP;
-  return arena.words([all, 0, 0, 0, exitSignal, 0, 0, 0, 0, 0, cgroup ?? 0]);
+  const all = flags + (cgroup === undefined ? 0 : CLONE.INTO_CGROUP) +
+    (tid === undefined ? 0 : CLONE.PARENT_SETTID + CLONE.CHILD_CLEARTID);
+  const word = tid ?? 0;
+  return arena.words([all, 0, word, word, exitSignal, 0, 0, 0, 0, 0, cgroup ?? 0]);
 }
 
 /** Size of struct clone_args as passed to clone3. */
@@ -93,7 +99,7 @@ export const CLONE_ARGS_SIZE = 88;
  */
 export function opClone(program: Program, flags: number, cgroup?: number): void {
   const all = CLONE.VM + CLONE.CLEAR_SIGHAND + flags;
-  const args = cloneArgs(program.arena, all, SIGCHLD, cgroup);
+  const args = cloneArgs(program.arena, all, SIGCHLD, { cgroup });
   program.op("make a process", "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
 }
 
@@ -111,20 +117,19 @@ export function opThread(program: Program): number {
  * CLONE_VFORK, but by {@link waitCleared}.
  * @returns address of a word that is not 0 from then on until the child has executed something, or ended
  */
-export function opExecutor(program: Program): number {
+export function opCloneToExecute(program: Program): number {
   return opCloneWatched(program, "make a process", CLONE.VM + CLONE.CLEAR_SIGHAND, SIGCHLD);
 }
 
 function opCloneWatched(program: Program, what: string, flags: number, exitSignal: number): number {
   const { arena } = program;
   const word = arena.reserve(8);
-  const all = flags + CLONE.PARENT_SETTID + CLONE.CHILD_CLEARTID;
-  const args = arena.words([all, 0, word, word, exitSignal, 0, 0, 0, 0, 0, 0]);
+  const args = cloneArgs(arena, flags, exitSignal, { tid: word });
   program.op(what, "clone3", [args, CLONE_ARGS_SIZE], { fork: "return" });
   return word;
 }
 
-/** Waits until the kernel has cleared the word of {@link opExecutor} or {@link opThread}. */
+/** Waits until the kernel has cleared the word of {@link opCloneToExecute} or {@link opThread}. */
 export function waitCleared({ arena }: Program, word: number): void {
   for (let pid; (pid = arena.word(word)) !== 0;) raw("futex", word, FUTEX_WAIT, pid, 0);
 }

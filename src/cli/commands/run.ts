@@ -19,6 +19,9 @@ export const command: Command = {
     if (flags.on("detach") && !flags.on("debug-plan")) return detached(line, io, context);
     if (io.starter !== undefined) return leaveTo(io.starter);
     const options = runOptions(line, io, context);
+    if (options.tty && options.interactive && !io.isTty(0)) {
+      throw new UsageError("the input device is not a TTY", 1);
+    }
     const host = runHost(io);
     // Nobody can look at or leave a container that is deleted at its end and has no terminal: it needs no monitor,
     // unless its output shall be kept, or it is limited: control groups are the monitor's.
@@ -34,10 +37,6 @@ export const command: Command = {
 function runOptions(line: ParsedLine, io: CliIo, context: EngineContext): RunOptions {
   const options = makeRunOptions(line, io, context.settings);
   for (const warning of discardedLimits(line, runGrammar)) io.err(`WARNING: ${warning}\n`);
-  const isAttached = !line.flags.on("detach") || options.debugPlan;
-  if (isAttached && options.tty && options.interactive && !io.isTty(0)) {
-    throw new UsageError("the input device is not a TTY", 1);
-  }
   return options;
 }
 

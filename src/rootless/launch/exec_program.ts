@@ -98,7 +98,7 @@ function opJoin(program: Program, namespaces: readonly NamespaceType[]): void {
  */
 function opMakeInside(program: Program, { joinCgroup }: ExecInput): void {
   const cgroup = joinCgroup ? EXEC_FD.cgroup : undefined;
-  const args = cloneArgs(program.arena, 0, SIGCHLD, cgroup);
+  const args = cloneArgs(program.arena, 0, SIGCHLD, { cgroup });
   program.op("make a process in the container", "clone3", [args, CLONE_ARGS_SIZE]);
   const look = [P_ALL, 0, 0, LOOK_ONLY, 0];
   program.op("look for a child", "waitid", look, { ignore: true, skip: 1 });

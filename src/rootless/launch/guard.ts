@@ -16,8 +16,8 @@ import { sealedFile } from "../../ffi/memfd.ts";
 import {
   errorOf,
   opClone,
+  opCloneToExecute,
   openProcess,
-  opExecutor,
   opPlace,
   pipe,
   sendSignal,
@@ -64,7 +64,7 @@ export function startGuard(target: number, lasting = false): Guard {
   const elf = lasting ? sealedFile("tsbox-guard", guardElf()) : undefined;
   const program = new Program(Arena.live(), ARCH, ROOM);
   let begun: number | undefined;
-  if (lasting) begun = opExecutor(program);
+  if (lasting) begun = opCloneToExecute(program);
   else opClone(program, 0);
   const file = opPlace(program, [[life.read, FD.life], [handle, FD.target]], elf);
   if (elf === undefined) opGuard(program, FD.target + 1);
