@@ -18,10 +18,18 @@ const PIPE_SIZE = 1 << 20;
 /** Milliseconds without output after which an ended container, whose pipes others keep open, has nothing more to say. */
 const SILENCE = 50;
 
-/** What a life is connected with. */
-export interface LifeSurroundings {
+/** Where the streams of a life lead. */
+export interface Connections {
   hub: Hub;
   log: ContainerLog;
+}
+
+/** What a life is connected with. */
+export interface LifeSurroundings {
+  /** Of the terminal of whoever attached last. */
+  size: { rows: number; columns: number } | undefined;
+  /** Opens them where they are not open yet. */
+  connections(): Promise<Connections>;
   /** Told once the container's process runs. */
   started(running: Running): void;
 }
@@ -36,6 +44,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   const theirs: number[] = [];
   const outputs: Output[] = [];
   let input: Sink | undefined;
+  let connections: Connections | undefined;
   if (!options.tty) {
     theirs.push(inputEnd(options, (sink) => input = sink));
     for (const kind of ["stdout", "stderr"] as const) {
@@ -49,7 +58,10 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   const [stdin = 0, stdout = 1, stderr = 2] = theirs;
   return {
     descriptors: [stdin, stdout, stderr],
-    ...(options.tty ? { terminal: around.hub.size ?? SIZE } : {}),
+    ...(options.tty ? { terminal: around.size ?? SIZE } : {}),
+    async prepare() {
+      connections = await around.connections();
+    },
     starting: () => {},
     abandon() {
       closeTheirs();
@@ -58,6 +70,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
     },
     async run(running) {
       closeTheirs();
+      const { hub, log } = connections ??= await around.connections();
       const { terminal } = running;
       if (terminal !== undefined) {
         setTerminalNonBlocking(terminal);
@@ -65,13 +78,13 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
         if (options.interactive) input = { fd: terminal, open: true };
       }
       const inputOnce = options.interactive && !options.detach;
-      around.hub.connect({ running, input, inputOnce, terminal });
+      hub.connect({ running, input, inputOnce, terminal });
       around.started(running);
-      const copies = outputs.splice(0).map((output) => copyOutput(output, around));
+      const copies = outputs.splice(0).map((output) => copyOutput(output, { hub, log }));
       await running.ended;
       for (const copy of copies) copy.drain();
       await Promise.all(copies.map((copy) => copy.finished));
-      around.log.end();
+      log.end();
       if (terminal === undefined) closeSink(input);
       else if (input !== undefined) input.open = false;
       return true;
@@ -89,7 +102,7 @@ function inputEnd({ interactive }: RunOptions, made: (sink: Sink) => void): numb
 }
 
 /** Copies until the other side is closed by all who have it, or after the end is silent. */
-function copyOutput({ fd, kind }: Output, { hub, log }: LifeSurroundings) {
+function copyOutput({ fd, kind }: Output, { hub, log }: Connections) {
   const reader = Bun.file(fd).stream().getReader();
   let [busy, last] = [false, performance.now()];
   const copy = async () => {

@@ -27,7 +27,7 @@ import { statusOf } from "../run/status.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
-import { monitoredLife } from "./life.ts";
+import { type Connections, monitoredLife } from "./life.ts";
 import { begun, isStopWanted, keepEnd } from "./kept_record.ts";
 import { driverOf } from "./kept_driver.ts";
 import type { ContainerLog } from "./container_log.ts";
@@ -183,10 +183,10 @@ class Monitor {
   /** Life after life. */
   async #serve(it: Monitored): Promise<void> {
     const { container, options } = it;
-    this.#log = await openLog(container.directory, container.id, options.log);
-    const exec = { id: container.id, context: this.#context, cold: () => this.#goToSleep() };
-    const hub = this.#hub = new Hub(container.directory, this.#stopper, exec);
-    if (this.#request.attached) await this.#awaitStarter(hub, container.id);
+    if (this.#request.attached) {
+      const { hub } = await this.#connections(it);
+      await this.#awaitStarter(hub, container.id);
+    }
     this.#stopper.obeySignals();
     // Whoever keeps it for the containers to come must not keep this one's scope.
     this.#first.userns = userNamespace(options, this.#context, this.#host);
@@ -226,6 +226,14 @@ class Monitor {
     }
   }
 
+  /** The log and the socket, which outlive each life. */
+  async #connections({ container: { id, directory }, options }: Monitored): Promise<Connections> {
+    const log = this.#log ??= await openLog(directory, id, options.log);
+    const exec = { id, context: this.#context, cold: () => this.#goToSleep() };
+    const hub = this.#hub ??= new Hub(directory, this.#stopper, exec);
+    return { hub, log };
+  }
+
   async #awaitStarter(hub: Hub, id: string): Promise<void> {
     const attached = hub.attached().then(() => true);
     this.#status.send({ kind: "listening", id });
@@ -259,14 +267,11 @@ class Monitor {
   /** One life. Returns the record with its end, which is not written yet. */
   async #live(it: Monitored): Promise<ContainerRecord> {
     const { container, options, imageId, previous } = it;
-    const hub = this.#hub;
-    const log = this.#log;
-    if (hub === undefined || log === undefined) throw new Error("a life without surroundings");
     const session = monitoredLife(options, {
-      hub,
-      log,
+      size: this.#hub?.size,
+      connections: () => this.#connections(it),
       started: (running) => {
-        if (progress.record !== undefined) log.begin(progress.record);
+        if (progress.record !== undefined) this.#log?.begin(progress.record);
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         this.#status.started(container.id);

@@ -14,6 +14,8 @@ export interface Session {
   descriptors: readonly [number, number, number];
   /** The container gets a terminal of this size in their place. */
   terminal?: { rows: number; columns: number } | undefined;
+  /** What can wait until the kernel has work, too: the container's file systems are being made. */
+  prepare?(): Promise<void>;
   /**
    * The container is about to run: from now on signals are for it.
    * @param alone there is nothing to do for it until it has ended

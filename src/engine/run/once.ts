@@ -156,6 +156,7 @@ async function runSpec(
   try {
     launch = await it.launch();
     launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly });
+    await session.prepare?.();
   } finally {
     // After the child has got its work, which takes longer than ours; one that fails stays with its record.
     record = progress.record = recordOf(it, root, spec);
