@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bunExecutable } from "./scripts/compile/bun_executable.ts";
 import { runChunk } from "./scripts/compile/run_chunk.ts";
-import { sourceRevision } from "./scripts/compile/source_revision.ts";
+import { sourceHash, sourceRevision } from "./scripts/compile/source_revision.ts";
 import { addStartCode } from "./scripts/compile/start_code.ts";
 import { startProfile } from "./scripts/compile/start_profile.ts";
 import { type Target, targetsNamed } from "./scripts/compile/targets.ts";
@@ -75,6 +75,7 @@ async function bundle(
     define: {
       TSBOX_VERSION: JSON.stringify(version),
       TSBOX_COMMIT: JSON.stringify(sourceRevision(ROOT)),
+      TSBOX_SOURCES: JSON.stringify(await sourceHash(ROOT)),
     },
     compile: {
       target: target.bun,

@@ -1,5 +1,8 @@
 /** What of git is baked into the executable. */
 
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+
 /** What the executable is made of; a change elsewhere, such as in the docs, does not make it another one. */
 const INPUTS = ["src", "compile.ts", "scripts/compile", "package.json", "package-lock.json"];
 
@@ -12,6 +15,25 @@ export function sourceRevision(root: string): string {
   if (head === undefined) return "unknown";
   const changed = git(root, "status", "--porcelain", "--", ...INPUTS);
   return changed === "" ? head : `${head}-dirty`;
+}
+
+/** What tells the sources in `root` from any others, committed or not; a hash. */
+export async function sourceHash(root: string): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  for (const path of await inputFiles(root)) {
+    hash.update(`${path}\0`).update(await Bun.file(join(root, path)).bytes());
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function inputFiles(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const input of INPUTS) {
+    const folder = (await stat(join(root, input))).isDirectory();
+    const all = new Bun.Glob(folder ? `${input}/**/*` : input).scan({ cwd: root });
+    found.push(...await Array.fromAsync(all));
+  }
+  return found.sort();
 }
 
 function git(root: string, ...args: string[]): string | undefined {

@@ -48,7 +48,9 @@ export function toAnnotations(notes: LaunchNotes): Record<string, string> {
  * The annotations of a spec; a spec without them (one not made here) has no extras.
  * @throws TsboxError("corrupt") when one is not what tsbox writes
  */
-export function launchNotes(spec: RuntimeSpec): LaunchNotes {
+export function launchNotes(
+  spec: Pick<RuntimeSpec, "annotations" | "linux">,
+): LaunchNotes {
   const { annotations = {}, linux } = spec;
   const seccomp = annotations[KEY.seccomp] ?? (linux.seccomp ? "profile" : "unconfined");
   if (seccomp !== "default" && seccomp !== "profile" && seccomp !== "unconfined") {

@@ -11,6 +11,7 @@ import { raw, refuseNul, sys, view } from "./libc.ts";
 const PROT_READ_WRITE = 3;
 const MADV_DONTNEED = 4;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
+const MAP_FIXED_NOREPLACE = 0x100000;
 
 /** The size of a live arena: thousands of calls and their texts. */
 const CAPACITY = 1 << 20;
@@ -31,6 +32,14 @@ export function mapMemory(size: number): number {
   return sys("map memory", "mmap", 0, size, PROT_READ_WRITE, flags, -1, 0);
 }
 
+/** The same at an address, a multiple of the page size, if nothing is there; elsewhere if something is. */
+function mapMemoryAt(address: number, size: number): number {
+  const flags = MAP_PRIVATE_ANONYMOUS_NORESERVE | MAP_FIXED_NOREPLACE;
+  // Kernels before 4.17 take the address for a wish.
+  const at = raw("mmap", address, size, PROT_READ_WRITE, flags, -1, 0);
+  return at < 0 ? mapMemory(size) : at;
+}
+
 /** Grow-only memory with stable addresses. */
 export class Arena {
   /** Address of the first byte. */
@@ -41,6 +50,7 @@ export class Arena {
   #words: Uint32Array;
   readonly #texts = new Map<string, number>();
   #used = 0;
+  #outside = CAPACITY;
 
   private constructor(base: number, bytes: Uint8Array<ArrayBuffer>, mapped: number) {
     this.base = base;
@@ -58,6 +68,16 @@ export class Arena {
     return new Arena(at, view(at, capacity), capacity);
   }
 
+  /**
+   * The same at an address, wherever that is free.
+   * @param outside bytes besides, for {@link outside}; whole pages
+   */
+  static liveAt(address: number, outside: number): Arena {
+    const size = CAPACITY + outside;
+    const at = mapMemoryAt(address, size);
+    return new Arena(at, view(at, CAPACITY), size);
+  }
+
   /** Memory that will be loaded at `base`, a multiple of 8, by another program. */
   static image(base: number): Arena {
     return new Arena(base, new Uint8Array(IMAGE_CAPACITY), 0);
@@ -71,6 +91,11 @@ export class Arena {
   /** Gives a live arena back, with its addresses: neither it nor its program may be used any more. */
   release(): void {
     if (this.#mapped > 0) raw("munmap", this.base, this.#mapped);
+  }
+
+  /** How many bytes are used so far. */
+  get used(): number {
+    return this.#used;
   }
 
   /** The bytes used so far. */
@@ -100,6 +125,14 @@ export class Arena {
     const rounded = (size + 7) & ~7;
     this.#need(rounded);
     this.#used = at + rounded;
+    return this.base + at;
+  }
+
+  /** Address of `size` zero bytes of those that an arena made by {@link liveAt} has besides; JavaScript does not see them. */
+  outside(size: number): number {
+    const at = this.#outside;
+    if (at + size > this.#mapped) throw new RangeError("no such memory beside the arena");
+    this.#outside = at + size;
     return this.base + at;
   }
 

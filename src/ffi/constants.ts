@@ -3,6 +3,7 @@
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_REMOVEDIR = 0x200;
 export const AT_RECURSIVE = 0x8000;
 
@@ -21,6 +22,7 @@ export const O = {
   // These two differ between x86-64 and arm64.
   DIRECTORY: process.arch === "arm64" ? 0o40000 : 0o200000,
   NOFOLLOW: process.arch === "arm64" ? 0o100000 : 0o400000,
+  TMPFILE: process.arch === "arm64" ? 0o20040000 : 0o20200000,
 } as const;
 
 export const CLONE = {

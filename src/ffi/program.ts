@@ -65,12 +65,33 @@ export interface Op {
   readonly options: OpOptions;
 }
 
+/** A place in a program: how much of it there is so far. */
+export interface Position {
+  /** Bytes of the arena. */
+  readonly data: number;
+  readonly ops: number;
+}
+
+/** Ops and the memory that they need, copied out of a program before any of them was made. */
+export interface ProgramPart {
+  readonly data: Uint8Array;
+  readonly ops: Uint8Array;
+  /** What each op does, and by which call; asked for when one has failed. */
+  names(): readonly OpName[];
+}
+
+/** As in {@link Op}. */
+export type OpName = readonly [what: string, call: SyscallName];
+
 /** The op that failed, and how. */
 export interface Failure {
   op: Op;
   index: number;
   errno: number;
 }
+
+/** Stands for an op that came as part of a copy. */
+const COPIED: Op = { what: "", call: "getpid", args: [], options: {} };
 
 /** A list of system calls under construction. */
 export class Program {
@@ -88,6 +109,8 @@ export class Program {
   #halves = new Uint32Array(128 * OP_HALVES);
   #handlerFrom: number | undefined;
   readonly #room: number;
+  /** The parts that were appended, and the index of the first op of each. */
+  readonly #parts: { from: number; part: ProgramPart }[] = [];
   #table = 0;
   #written = 0;
 
@@ -109,7 +132,7 @@ export class Program {
     options: OpOptions = NO_OPTIONS,
   ): void {
     const at = this.ops.push({ what, call, args, options }) * OP_HALVES - OP_HALVES;
-    if (at + OP_HALVES > this.#halves.length) this.#grow();
+    if (at + OP_HALVES > this.#halves.length) this.#grow(at + OP_HALVES);
     const halves = this.#halves;
     halves[at] = this.#numbers[call];
     let flags = options === NO_OPTIONS ? 0 : flagsOf(options);
@@ -130,10 +153,39 @@ export class Program {
     halves[at + AT.INTO + 1] = Math.floor(into.register / WORD);
   }
 
-  #grow(): void {
-    const larger = new Uint32Array(this.#halves.length * 2);
+  #grow(needed: number): void {
+    const larger = new Uint32Array(Math.max(needed, this.#halves.length * 2));
     larger.set(this.#halves);
     this.#halves = larger;
+  }
+
+  /** How far it is. */
+  position(): Position {
+    return { data: this.arena.used, ops: this.ops.length };
+  }
+
+  /** A copy of what is between two places; not of what began to run. */
+  part(from: Position, to = this.position()): ProgramPart {
+    const halves = this.#halves.slice(from.ops * OP_HALVES, to.ops * OP_HALVES);
+    const data = this.arena.contents().slice(from.data, to.data);
+    const names = () => this.ops.slice(from.ops, to.ops).map((op): OpName => [op.what, op.call]);
+    return { data, ops: new Uint8Array(halves.buffer), names };
+  }
+
+  /**
+   * Appends such a copy, in which addresses stand: it must come from a program whose arena had the same address,
+   * was as full and had the same in it, as far as the part makes use of that. It cannot be printed.
+   */
+  append(part: ProgramPart): void {
+    const { data, ops } = part;
+    const from = this.ops.length;
+    this.#parts.push({ from, part });
+    const to = from + ops.length / OP_SIZE;
+    this.arena.put(data);
+    if (to * OP_HALVES > this.#halves.length) this.#grow(to * OP_HALVES);
+    new Uint8Array(this.#halves.buffer).set(ops, from * OP_SIZE);
+    this.ops.length = to;
+    this.ops.fill(COPIED, from);
   }
 
   /** A new register. */
@@ -181,7 +233,15 @@ export class Program {
   /** The same from the two words a handler reported: index from 1, and `-errno`. */
   failureOf(failedOp: number, result: number): Failure | undefined {
     const op = this.ops[failedOp - 1];
-    return op === undefined ? undefined : { op, index: failedOp - 1, errno: -result };
+    if (op === undefined) return undefined;
+    const index = failedOp - 1;
+    return { op: op === COPIED ? this.#copied(index) : op, index, errno: -result };
+  }
+
+  #copied(index: number): Op {
+    const { from, part } = this.#parts.findLast((appended) => appended.from <= index) ?? {};
+    const [what, call] = part?.names()[index - (from ?? 0)] ?? [COPIED.what, COPIED.call];
+    return { ...COPIED, what, call };
   }
 
   /** The program as text, an op a line: what `run --debug-plan` prints. */

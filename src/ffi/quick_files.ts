@@ -9,6 +9,7 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   O,
   S_IFDIR,
@@ -141,6 +142,24 @@ function writeOpenFile(fd: number, path: string, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) {
     const result = raw("write", fd, address(bytes) + done, bytes.length - done);
     if (result !== -ERRNO.EINTR) done += checked(result, "write", "write", path);
+  }
+}
+
+/**
+ * Puts a file into a directory, in the place of one that has the name: whoever opens it sees all of it, and nothing is
+ * left of one that was half written. @throws SyscallError; the file system may not be able to
+ */
+export function putFile(directory: string, name: string, bytes: Uint8Array): void {
+  const fd = openFile(directory, O.TMPFILE | O.WRONLY, 0o600);
+  const path = `${directory}/${name}`;
+  try {
+    writeOpenFile(fd, path, bytes);
+    raw("unlinkat", AT_FDCWD, one(path), 0);
+    const from = one(`/proc/self/fd/${fd}`);
+    const result = raw("linkat", AT_FDCWD, from, AT_FDCWD, two(path), AT_SYMLINK_FOLLOW);
+    checked(result, "linkat", "make", path);
+  } finally {
+    closeFile(fd);
   }
 }
 

@@ -24,7 +24,7 @@ import { TsboxError } from "../errors.ts";
 import type { ContainerProcess } from "./container_process.ts";
 import { EXEC_FD, execProgram, STATUS_SIZE } from "./launch/exec_program.ts";
 import { hardLimitOfFiles } from "./launch/rlimits.ts";
-import { type Stub, STUB_FD } from "./launch/stub.ts";
+import { type LastSteps, STUB_FD } from "./launch/stub.ts";
 import { stubFailure } from "./launch/stub_failure.ts";
 import type { TerminalSize } from "./launch/terminal_ops.ts";
 import type { SeccompFilter } from "./seccomp/filter.ts";
@@ -148,7 +148,7 @@ function startProgram(request: ExecRequest, { file, channel, status }: Descripto
 }
 
 /** Reads the channel to its end, which is the command's execve. Returns the terminal's master. */
-function waitExecuted(channel: number, stub: Stub, process: SpecProcess): number | undefined {
+function waitExecuted(channel: number, stub: LastSteps, process: SpecProcess): number | undefined {
   const first = receive(channel, 16);
   const { descriptor: terminal } = first;
   const report = terminal === undefined ? first.bytes : receive(channel, 16).bytes;

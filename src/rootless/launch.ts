@@ -18,20 +18,30 @@ import { type Guard, type LastStep, startGuard } from "./launch/guard.ts";
 import { stubFailure } from "./launch/stub_failure.ts";
 import type { Rootfs } from "./launch/rootfs_ops.ts";
 import {
+  findKept,
+  type Keeping,
+  keepLaunch,
+  type KeptLaunch,
+  questionOf,
+} from "./launch/kept_programs.ts";
+import {
   beginProgram,
+  boundDirectories,
   type FileCopy,
   rootOps,
+  type SetupInput,
   setupOps,
   type UserFileCopies,
 } from "./launch/setup_program.ts";
-import type { Program, Register } from "../ffi/program.ts";
-import { type Stub, stubProgram } from "./launch/stub.ts";
+import type { Position, Program, ProgramPart, Register } from "../ffi/program.ts";
+import { confinement, type Stub, stubProgram } from "./launch/stub.ts";
 import type { TerminalSize } from "./launch/terminal_ops.ts";
 import { MAX_USER_FILE, tooLargeUserFile } from "./launch/user_files.ts";
 import { hardLimitOfFiles } from "./launch/rlimits.ts";
 import type { SeccompFilter } from "./seccomp/filter.ts";
 import type { UserNamespace } from "./user_namespace.ts";
 
+export type { Keeping } from "./launch/kept_programs.ts";
 export type { Rootfs } from "./launch/rootfs_ops.ts";
 
 /** What can be started as soon as the options are known. */
@@ -60,6 +70,18 @@ export interface LaunchSetup {
   terminal?: TerminalSize | undefined;
   /** Only for {@link Launch.plan}: what follows the root file system is written but not run. */
   planOnly?: boolean;
+  /** Where programs of earlier launches are. */
+  keeping?: Keeping | undefined;
+}
+
+/** What a launch is made like, to be found again. */
+interface Likeness {
+  keeping: Keeping;
+  question: string;
+  /** The answer, where it was known. */
+  kept: KeptLaunch | undefined;
+  /** The filter is loaded last, by each launch itself. */
+  filtersLate: boolean;
 }
 
 /** A container that runs. */
@@ -110,6 +132,10 @@ export class Launch {
   readonly #channel: { ours: number; theirs: number };
   readonly #stub: number;
   readonly #init: number | undefined;
+  #likeness: Likeness | undefined;
+  /** What was written that may be worth keeping. */
+  readonly #written: ProgramPart[] = [];
+  #lastSteps: Stub | undefined;
   #files: UserFileCopies | undefined;
   #guard: Guard | undefined;
   #made = false;
@@ -138,30 +164,77 @@ export class Launch {
 
   /** Lets the first process set up its file system. @throws TsboxError "limit-exceeded" for an absurd number of mounts */
   setUp(setup: LaunchSetup): void {
+    const { spec, rootfs, stdio, terminal, planOnly = false } = setup;
+    const { process } = spec;
+    const setupSpec = { ...spec, process: { cwd: process.cwd } };
     const input = {
-      ...setup,
+      spec: setupSpec,
+      rootfs,
+      directories: boundDirectories(setupSpec, setup.isDirectory),
+      stdio,
+      terminal,
       channel: this.#channel.theirs,
       stub: this.#stub,
       init: this.#init,
     };
-    const root = rootOps(this.#program, input);
+    const likeness = planOnly ? undefined : this.#findLikeness(setup, input);
+    if (likeness?.kept === undefined) this.#write(input, planOnly);
+    else this.#repeat(likeness.kept);
+    if (!planOnly) this.#startGuard();
+  }
+
+  #findLikeness({ keeping, spec }: LaunchSetup, input: SetupInput): Likeness | undefined {
+    if (keeping === undefined) return undefined;
+    const { arena } = this.#program;
+    const confined = confinement(spec.process, hardLimitOfFiles());
+    const question = questionOf(keeping, [
+      arena.base,
+      this.#program.position(),
+      input,
+      confined,
+    ]);
+    const kept = findKept(keeping, question);
+    return this.#likeness = { keeping, question, kept, filtersLate: confined.noNewPrivileges };
+  }
+
+  /** As an earlier launch did: the first process need not wait between the two parts. */
+  #repeat({ parts: [root, rest], files }: KeptLaunch): void {
+    if (root === undefined || rest === undefined) return;
+    this.#program.append(root);
+    this.#program.append(rest);
+    this.#files = files;
+    this.#goOn(2);
+  }
+
+  #write(input: SetupInput, planOnly: boolean): void {
+    const program = this.#program;
+    const beginning = program.position();
+    const root = rootOps(program, input);
     this.#files = root;
-    this.#goOn();
-    setupOps(this.#program, input, root);
-    if (setup.planOnly) return;
-    this.#goOn();
-    this.#startGuard();
+    this.#note(beginning);
+    const middle = program.position();
+    this.#goOn(1);
+    setupOps(program, input, root);
+    if (planOnly) return;
+    this.#note(middle);
+    this.#goOn(1);
   }
 
-  /** Lets the first process run what was appended. */
-  #goOn(): void {
+  /** Before it runs: then results are written into it. */
+  #note(from: Position): void {
+    if (this.#likeness !== undefined) this.#written.push(this.#program.part(from));
+  }
+
+  /** Lets the first process run what was appended. @param words one for each time that it waits */
+  #goOn(words: number): void {
     this.#program.extend();
-    this.#say();
+    this.#say(words);
   }
 
-  /** A word to the first process. When that is gone this fails, and waiting for its answer tells why. */
-  #say(): void {
-    raw("write", this.#channel.ours, pin(new Uint8Array(1)), 1);
+  /** Words to the first process. When that is gone this fails, and waiting for its answer tells why. */
+  #say(words: number): void {
+    const word = pin(new Uint8Array(1));
+    for (let i = 0; i < words; i++) raw("write", this.#channel.ours, word, 1);
   }
 
   /** Both programs as text, an op a line: what {@link execute} would run is not run. */
@@ -221,6 +294,11 @@ export class Launch {
     this.#ready = true;
   }
 
+  /** Whether the filter is in what an earlier launch did; then {@link execute} needs none. */
+  get hasFilter(): boolean {
+    return this.#likeness?.kept !== undefined && !this.#likeness.filtersLate;
+  }
+
   /**
    * Lets the first process execute the command as the given process, which takes it a millisecond.
    * @param process of the spec, with its user
@@ -230,17 +308,29 @@ export class Launch {
   execute(process: SpecProcess, filter: SeccompFilter | undefined): () => Running {
     this.#waitReady();
     const { pid } = this;
-    const stub = this.#stubFor(process, filter);
+    const stub = this.#lastSteps = this.#stubFor(process, filter);
     fillAndSeal(this.#stub, toElf(stub.program));
     this.#startGuard();
     this.#settleGuard();
-    this.#say();
+    this.#say(1);
     return () => {
       const terminal = this.#waitExecuted(stub, process);
       this.#over = true;
       this.#close();
       return running(pid, terminal);
     };
+  }
+
+  /** Keeps what was written for launches like this one. Once, and when the command runs: it was right then. */
+  keep(): void {
+    const files = this.#files;
+    const steps = this.#lastSteps;
+    if (this.#likeness === undefined || files === undefined || steps === undefined) return;
+    const { keeping, question, kept } = this.#likeness;
+    if (kept !== undefined) return;
+    const { passwd, group } = files;
+    const parts = [...this.#written, steps.confined()];
+    keepLaunch(keeping, question, { parts, files: { passwd, group } });
   }
 
   /**
@@ -271,6 +361,7 @@ export class Launch {
       process,
       ...(filter === undefined ? {} : { filter }),
       init: this.#init !== undefined,
+      confined: this.#likeness?.kept?.parts[2],
       setGroups: this.#beginning.userns.map.kind === "full",
       hardNofile: hardLimitOfFiles(),
     });

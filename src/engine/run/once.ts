@@ -26,6 +26,7 @@ import type { Run } from "./preparation.ts";
 import { givenDirectory, imageFilesystem, type RootFilesystem } from "./root_filesystem.ts";
 import type { RunNetwork } from "./network.ts";
 import { customProfile } from "./seccomp.ts";
+import { keepingOf } from "./keeping.ts";
 import { begin, type Beginning, endEvents } from "./life_record.ts";
 import type { VolumePlace } from "./volumes.ts";
 
@@ -155,14 +156,15 @@ async function runSpec(
   let record: ContainerRecord;
   try {
     launch = await it.launch();
-    launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly });
+    const keeping = keepingOf(it);
+    launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly, keeping });
     await session.prepare?.();
   } finally {
     // After the child has got its work, which takes longer than ours; one that fails stays with its record.
     record = progress.record = recordOf(it, root, spec);
   }
   // While the root is being made.
-  const filter = await seccompFilter(spec, kernelRelease);
+  const filter = launch.hasFilter ? undefined : await seccompFilter(spec, kernelRelease);
   const { process } = withUser(spec, launch.userFiles());
   if (planOnly) {
     host.print(launch.plan(process, filter));
@@ -176,7 +178,7 @@ async function runSpec(
   const beginning = begin(it, launch, record);
   const running = executed();
   try {
-    return await serve(it, running, record, beginning, progress);
+    return await serve(it, { launch, running }, record, beginning, progress);
   } finally {
     endOrphans?.();
   }
@@ -185,7 +187,7 @@ async function runSpec(
 /** Until the process has ended, whatever else fails. */
 async function serve(
   it: Run,
-  running: Running,
+  { launch, running }: { launch: Launch; running: Running },
   record: ContainerRecord,
   { state, announce }: Beginning,
   progress: Progress,
@@ -197,6 +199,7 @@ async function serve(
   try {
     record.state = state;
     announce();
+    launch.keep();
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
     delivered = await session.run(running);
   } finally {

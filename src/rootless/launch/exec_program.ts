@@ -20,7 +20,7 @@ import {
   opNoNewPrivileges,
   opOomScore,
   opReport,
-  type Stub,
+  type LastSteps,
   STUB_FD,
 } from "./stub.ts";
 import { opOwnTerminal, type TerminalSize } from "./terminal_ops.ts";
@@ -55,7 +55,7 @@ export interface ExecInput extends Identity {
  * Builds the program.
  * @throws TsboxError "invalid-argument" for an unknown capability or limit
  */
-export function execProgram(input: ExecInput): Stub {
+export function execProgram(input: ExecInput): LastSteps {
   const program = new Program(Arena.image(IMAGE_BASE));
   // On the host, and before its files below /proc are root's.
   opOomScore(program, input.process);

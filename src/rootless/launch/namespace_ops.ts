@@ -32,7 +32,7 @@ export function namespaceFlags(types: readonly NamespaceType[]): number {
 }
 
 /** Whether the container has a namespace of its own of this type. */
-export function hasNamespace(spec: RuntimeSpec, type: NamespaceType): boolean {
+export function hasNamespace(spec: Pick<RuntimeSpec, "linux">, type: NamespaceType): boolean {
   for (const namespace of spec.linux.namespaces) if (namespace.type === type) return true;
   return false;
 }

@@ -7,7 +7,7 @@
  * to go, and executes the stub.
  */
 import { AT_EMPTY_PATH, CLONE, MS, O, PR, SIGKILL } from "../../ffi/constants.ts";
-import { Arena, mapMemory } from "../../ffi/arena.ts";
+import { Arena } from "../../ffi/arena.ts";
 import { ARCH } from "../../ffi/numbers.ts";
 import {
   CLONE_ARGS_SIZE,
@@ -19,7 +19,7 @@ import {
 } from "../../ffi/process.ts";
 import { Program, type Register } from "../../ffi/program.ts";
 import { launchNotes } from "../../container/annotations.ts";
-import type { NamespaceType, RuntimeSpec } from "../../oci/runtime_spec.ts";
+import type { NamespaceType, RuntimeSpec, SpecProcess } from "../../oci/runtime_spec.ts";
 import {
   hasNamespace,
   namespaceFlags,
@@ -58,21 +58,24 @@ export interface BeginInput {
   cgroup?: number | undefined;
 }
 
-/** What the second part is made from. */
+/** What of a spec the second part is made from: not what is executed, so that many commands have the same one. */
+export type SetupSpec = Omit<RuntimeSpec, "process"> & { process: Pick<SpecProcess, "cwd"> };
+
+/** What the second part is made from; all of it is in {@link Launch}'s question for one that was kept. */
 export interface SetupInput {
-  spec: RuntimeSpec;
+  spec: SetupSpec;
   rootfs: Rootfs;
-  /** Whether the source of a bind is a directory. */
-  isDirectory(source: string): boolean;
+  /** For each mount of the spec whether it is a bind of a directory. */
+  directories: readonly boolean[];
   /** The child's end of the channel. */
   channel: number;
   /** Descriptor of the stub's memfd; the parent fills it before it says go. */
   stub: number;
   /** Descriptor of the init's memfd. */
-  init?: number | undefined;
+  init: number | undefined;
   /** Standard descriptors of the container; with a terminal they are replaced. */
   stdio: readonly [number, number, number];
-  terminal?: TerminalSize | undefined;
+  terminal: TerminalSize | undefined;
 }
 
 /** The first part, and where the host pid of the container's first process is found. */
@@ -97,12 +100,15 @@ export interface FileCopy {
 /** Ops that a program may have; each mount takes about ten. */
 const ROOM = 4000;
 
+/** Where programs are where that is free, so that one that was kept fits: Linux puts nothing there by itself. */
+const PLACE = 0x10_0000_0000;
+
 /**
  * The part up to new namespaces. The child then waits: the kernel makes them while we find out what is
  * to be in them.
  */
 export function beginProgram({ userns, namespaces, channel, cgroup }: BeginInput): Beginning {
-  const program = new Program(Arena.live(), ARCH, ROOM);
+  const program = new Program(Arena.liveAt(PLACE, 2 * MAX_USER_FILE), ARCH, ROOM);
   const pid = program.register();
   const flags = CLONE.VM + CLONE.PARENT + namespaceFlags(namespaces);
   // Already its maker is in the group: a new cgroup namespace shows what its maker is in as the top.
@@ -188,20 +194,28 @@ interface PreparedSources {
 }
 
 /** Opens all that is bound, while the host's paths are still there and with the caller's own rights. */
-function opPrepareMounts(program: Program, { spec, isDirectory }: SetupInput): PreparedSources {
+function opPrepareMounts(program: Program, { spec, directories }: SetupInput): PreparedSources {
   const { subpaths } = launchNotes(spec);
-  const mounts = spec.mounts.map((mount) => {
+  const mounts = spec.mounts.map((mount, i) => {
     if (mount.type === "proc" || mount.type === "sysfs") return opMakeKernelMount(program, mount);
-    const { destination, type, source } = mount;
-    const subpath = subpaths[destination];
-    const path = subpath === undefined ? source : `${source}/${subpath}`;
-    return opOpenSource(program, mount, {
-      isDirectory: type === "bind" && isDirectory(path),
-      subpath,
-    });
+    const isDirectory = directories[i] ?? false;
+    return opOpenSource(program, mount, { isDirectory, subpath: subpaths[mount.destination] });
   });
   const devices = spec.linux.devices.map((device) => opOpenDevice(program, device, device.path));
   return { mounts, devices };
+}
+
+/** For each mount whether it is a bind of a directory, which the host tells. */
+export function boundDirectories(
+  spec: SetupSpec,
+  isDirectory: (source: string) => boolean,
+): boolean[] {
+  const { subpaths } = launchNotes(spec);
+  return spec.mounts.map(({ destination, type, source }) => {
+    if (type !== "bind") return false;
+    const subpath = subpaths[destination];
+    return isDirectory(subpath === undefined ? source : `${source}/${subpath}`);
+  });
 }
 
 function opFileSystems(
@@ -235,7 +249,7 @@ function opWorkingDirectory(program: Program, path: string): void {
 /** Copies a small file of the image into our memory: who the user is only the image knows. */
 function opReadFile(program: Program, path: string): FileCopy {
   const file = program.register();
-  const copy = { at: mapMemory(MAX_USER_FILE), length: program.register() };
+  const copy = { at: program.arena.outside(MAX_USER_FILE), length: program.register() };
   // A fifo must not make us wait.
   const flags = O.RDONLY | O.NONBLOCK | O.NOCTTY;
   const options = { flags, into: file, ignore: true, skip: 1 };

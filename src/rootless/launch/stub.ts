@@ -8,7 +8,7 @@ import { Arena } from "../../ffi/arena.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, O, PR, RESOLVE, SIGKILL } from "../../ffi/constants.ts";
 import { IMAGE_BASE } from "../../ffi/elf.ts";
 import { opDefaultSignals } from "../../ffi/process.ts";
-import { Program } from "../../ffi/program.ts";
+import { Program, type ProgramPart } from "../../ffi/program.ts";
 import { capabilityBits } from "../../container/capabilities.ts";
 import type { SpecProcess } from "../../oci/runtime_spec.ts";
 import type { SeccompFilter } from "../seccomp/filter.ts";
@@ -45,13 +45,40 @@ export interface Identity {
 export interface StubInput extends Identity {
   /** A reaping init waits at STUB_FD.init, to be executed in place of the command. */
   init: boolean;
+  /** The part that is made from {@link confinement} and the filter, where it is known already. */
+  confined?: ProgramPart | undefined;
 }
 
-/** The stub's program, and which of its ops execute the command. */
-export interface Stub {
+/** A program that ends in executing the command, and which of its ops do. */
+export interface LastSteps {
   program: Program;
   firstExec: number;
   candidates: readonly string[];
+}
+
+/** The stub's program. */
+export interface Stub extends LastSteps {
+  /** A copy of the part that is made from {@link confinement} and the filter. */
+  confined(): ProgramPart;
+}
+
+/** What a process is held to, whoever it is and whatever it executes. */
+export interface Confinement {
+  cwd: string;
+  rlimits: SpecProcess["rlimits"];
+  noNewPrivileges: boolean;
+  oomScoreAdj: number | undefined;
+  umask: number | undefined;
+  /** Capabilities that can ever be had. */
+  bounding: readonly string[];
+  hardNofile: number;
+}
+
+/** That of a process of the spec. */
+export function confinement(process: SpecProcess, hardNofile: number): Confinement {
+  const { cwd, rlimits, noNewPrivileges, oomScoreAdj, user, capabilities } = process;
+  const { bounding } = capabilities;
+  return { cwd, rlimits, noNewPrivileges, oomScoreAdj, umask: user.umask, bounding, hardNofile };
 }
 
 /**
@@ -60,10 +87,18 @@ export interface Stub {
  */
 export function stubProgram(input: StubInput): Stub {
   const program = new Program(Arena.image(IMAGE_BASE));
-  const { process: target, init } = input;
-  opDescriptors(program, init);
-  opOomScore(program, target);
-  opBecome(program, input);
+  const { process: target, init, filter, hardNofile } = input;
+  opStdioOwner(program, target);
+  const from = program.position();
+  if (input.confined !== undefined) program.append(input.confined);
+  else {
+    const confined = confinement(target, hardNofile);
+    opDescriptors(program, init);
+    opOomScore(program, confined);
+    opConfine(program, confined, filter);
+  }
+  const to = program.position();
+  opIdentity(program, input);
   // Changing ids takes the death signal back, so it comes after.
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   if (!init) opDefaultSignals(program);
@@ -71,7 +106,7 @@ export function stubProgram(input: StubInput): Stub {
   const firstExec = program.ops.length;
   const candidates = init ? opExecuteInit(program, target) : opExecute(program, target);
   opReport(program);
-  return { program, firstExec, candidates };
+  return { program, firstExec, candidates, confined: () => program.part(from, to) };
 }
 
 /** The directory we are started in may be the container's; descriptors of ours may be anything: close them. */
@@ -86,7 +121,10 @@ function opDescriptors(program: Program, init: boolean): void {
 /**
  * Here and not before: it is a property of the memory, which the processes before this one share with us.
  */
-export function opOomScore(program: Program, { oomScoreAdj: score }: SpecProcess): void {
+export function opOomScore(
+  program: Program,
+  { oomScoreAdj: score }: { oomScoreAdj?: number | undefined },
+): void {
   if (score === undefined) return;
   const { arena } = program;
   const file = program.register();
@@ -100,15 +138,22 @@ export function opOomScore(program: Program, { oomScoreAdj: score }: SpecProcess
 
 /** From root of the user namespace to the given process; {@link opNoNewPrivileges} is still to come. */
 export function opBecome(program: Program, input: Identity): void {
-  const { process: target, filter } = input;
-  opLimits(program, input);
-  opWorkingDirectory(program, target.cwd);
+  const { process: target, filter, hardNofile } = input;
   opStdioOwner(program, target);
-  opBoundingSet(program, target.capabilities.bounding);
-  // Without no_new_privs only CAP_SYS_ADMIN may load a filter, and that is about to go.
-  if (filter !== undefined && !target.noNewPrivileges) opFilter(program, filter);
+  opConfine(program, confinement(target, hardNofile), filter);
   opIdentity(program, input);
-  opCapabilities(program, target);
+}
+
+function opConfine(
+  program: Program,
+  confined: Confinement,
+  filter: SeccompFilter | undefined,
+): void {
+  opLimits(program, confined);
+  opWorkingDirectory(program, confined.cwd);
+  opBoundingSet(program, confined.bounding);
+  // Without no_new_privs only CAP_SYS_ADMIN may load a filter, and that is about to go.
+  if (filter !== undefined && !confined.noNewPrivileges) opFilter(program, filter);
 }
 
 /** Where it is asked for; the filter, which needs no privilege then, comes last. */
@@ -118,19 +163,19 @@ export function opNoNewPrivileges(program: Program, { process, filter }: Identit
   if (filter !== undefined) opFilter(program, filter);
 }
 
-function opLimits(program: Program, { process, hardNofile }: Identity): void {
+function opLimits(program: Program, { rlimits, umask, hardNofile }: Confinement): void {
   const { arena } = program;
   // Bun raised the soft limit of open files for itself; programs that use select(2) rely on the usual one.
   const soft = Math.min(DEFAULT_NOFILE, hardNofile);
   const usual = arena.words([soft, hardNofile]);
   program.op("reset the limit of open files", "prlimit64", [0, RLIMIT_NOFILE, usual, 0]);
-  for (const { type, soft, hard } of process.rlimits) {
+  for (const { type, soft, hard } of rlimits) {
     const values = arena.words([soft, hard]);
     const name = type.replace("RLIMIT_", "").toLowerCase();
     const what = `${SET_LIMIT} ${name}=${soft}:${hard}`;
     program.op(what, "prlimit64", [0, rlimitNumber(type), values, 0]);
   }
-  program.op("set the file mode mask", "umask", [process.user.umask ?? 0o22]);
+  program.op("set the file mode mask", "umask", [umask ?? 0o22]);
 }
 
 /** What the step is called that fails when a hard limit is above the caller's own. */
@@ -184,6 +229,7 @@ function opIdentity(program: Program, { process, setGroups }: Identity): void {
   program.op(`become group ${gid}`, "setresgid", [gid, gid, gid]);
   program.op(`become user ${uid}`, "setresuid", [uid, uid, uid]);
   if (keep) program.op("keep capabilities no longer", "prctl", [PR.SET_KEEPCAPS, 0]);
+  opCapabilities(program, process);
 }
 
 function opCapabilities(program: Program, { capabilities }: SpecProcess): void {

@@ -6,7 +6,7 @@ import type { SpecProcess } from "../../oci/runtime_spec.ts";
 import { TsboxError } from "../../errors.ts";
 import { INIT_EXEC_FAILED } from "../init/init_elf.ts";
 import { bestExcuse, type ExecResult, isMissing } from "./exec_candidates.ts";
-import { OPEN_WORKING_DIRECTORY, SET_LIMIT, type Stub } from "./stub.ts";
+import { OPEN_WORKING_DIRECTORY, SET_LIMIT, type LastSteps } from "./stub.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   2: "no such file or directory",
@@ -23,7 +23,7 @@ const REASONS: Readonly<Record<number, string>> = {
  * @param results the memory of the stub's ops
  */
 export function stubFailure(
-  stub: Stub,
+  stub: LastSteps,
   process: SpecProcess,
   report: Uint8Array,
   results: Uint8Array,
@@ -61,7 +61,7 @@ function highLimit({ op: { what }, errno }: Failure): TsboxError | undefined {
   });
 }
 
-function execResults(stub: Stub, results: Uint8Array): ExecResult[] {
+function execResults(stub: LastSteps, results: Uint8Array): ExecResult[] {
   const memory = new DataView(results.buffer, results.byteOffset, results.byteLength);
   return stub.candidates.flatMap((path, i) => {
     const at = (stub.firstExec + i) * Program.OP_SIZE + Program.RESULT_OFFSET;
