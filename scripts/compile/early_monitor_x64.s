@@ -18,13 +18,17 @@ _start:
 	push	r12
 	push	r13
 	push	r14
-	sub	rsp, 32                 # 0: pipe, read and write; 8: what comes out of it, or a wait status
+	sub	rsp, 64                 # 0: pipe, read and write; 8: what comes out of it, or a wait status; 16: see below
 	mov	rbx, rdi
 	mov	r12, rsi
 	mov	r13, rdx
 	mov	rcx, [rbx]
 	cmp	rcx, 3
 	jl	out
+	mov	rax, [rbx+8]
+	mov	rax, [rax]
+	cmp	rax, [rip+again]        # it was parted once, and that was wrong
+	je	out
 	mov	rax, [rbx+16]           # what lies behind the last word are variables, and the program's name
 	cmp	dword ptr [rax], 0x006e7572     # "run"
 	je	options
@@ -120,11 +124,69 @@ behindwords:
 	mov	eax, 39                 # getpid
 	syscall
 	mov	r14d, eax
+
+# The child goes on in our memory: to copy it, and to hear of each page that is written, takes as long as to read the
+# command line. We only wait, on a stack of our own, and leave what the C library has told the kernel of this thread to
+# the child, which is that thread from now on.
+	mov	edi, 40                 # PR_GET_TID_ADDRESS: not in every kernel
+	lea	rsi, [rsp+16]
+	mov	eax, 157                # prctl
+	syscall
+	test	eax, eax
+	jnz	copy
+	xor	edi, edi
+	lea	rsi, [rsp+24]
+	lea	rdx, [rsp+32]
+	mov	eax, 274                # get_robust_list
+	syscall
+	test	eax, eax
+	jnz	copy
+	xor	edi, edi
+	mov	esi, 4096
+	mov	edx, 3                  # PROT_READ | PROT_WRITE
+	mov	r10d, 0x22              # MAP_PRIVATE | MAP_ANONYMOUS
+	mov	r8, -1
+	xor	r9d, r9d
+	mov	eax, 9                  # mmap
+	syscall
+	cmp	rax, -4096
+	ja	copy
+	lea	r9, [rax+4096-64]
+	mov	rbp, [rsp]
+	mov	edi, 0x1200111          # CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD
+	xor	esi, esi                # on this stack
+	xor	edx, edx
+	mov	r10, [rsp+16]
+	xor	r8d, r8d
+	mov	eax, 56                 # clone
+	syscall
+	test	rax, rax
+	jz	thread
+	jns	waiter
+
+copy:
+	lea	rbp, [rsp+96]
 	call	r13                     # that of the C library, which keeps what it knows of the process
+	xor	r13d, r13d
 	test	eax, eax
 	jz	child
 	js	undo
+	jmp	parent
 
+waiter:                                 # whose stack may have other things on it already
+	mov	rsp, r9
+	mov	[rsp], rbp
+	mov	r13, rsp
+	mov	r14d, eax
+	xor	edi, edi
+	mov	eax, 218                # set_tid_address
+	syscall
+	xor	edi, edi
+	mov	esi, 24
+	mov	eax, 273                # set_robust_list
+	syscall
+	mov	eax, r14d
+parent:
 	mov	r14d, eax
 	mov	edi, [rsp+4]
 	mov	eax, 3                  # close
@@ -143,10 +205,23 @@ listen:
 	cmp	edi, 0xfe
 	jne	exit
 	call	reap
+	test	r13, r13
+	jnz	anew
 	mov	edi, [rsp]
 	mov	eax, 3
 	syscall
 	jmp	out
+anew:                                   # our memory is not what it was
+	lea	rax, [rip+again]
+	mov	[rbx+8], rax
+	lea	rdi, [rip+self]
+	lea	rsi, [rbx+8]
+	mov	rax, [rbx]
+	lea	rdx, [rbx+rax*8+16]
+	mov	eax, 59                 # execve
+	syscall
+	mov	edi, 125
+	jmp	exit
 
 ended:                                  # without a word: as the child ended
 	call	reap
@@ -197,6 +272,12 @@ out:
 
 # As if both were one: until it says otherwise it ends with its parent. Of the caller's descriptors it has the standard
 # ones. Its engine is set for a process that is going to sleep.
+thread:
+	lea	rbp, [rsp+96]
+	mov	rdi, [rsp+24]
+	mov	rsi, [rsp+32]
+	mov	eax, 273                # set_robust_list
+	syscall
 child:
 	mov	edi, 1                  # PR_SET_PDEATHSIG
 	mov	esi, 9
@@ -239,6 +320,8 @@ behind:                                 # moves rbx behind the text there
 	ret
 
 detach:	.ascii	"--detach"
+again:	.asciz	"(tsbox)"
+self:	.asciz	"/proc/self/exe"
 default:                                # struct sigaction: SIG_DFL
 	.quad	0, 0, 0, 0
 variables:
