@@ -6,22 +6,21 @@ import { readText } from "./quick_files.ts";
 /** Of /proc/PID/stat (proc_pid_stat(5)), counted from the field behind the name: where the arguments begin and end. */
 const ARGUMENTS = [45, 46] as const;
 
-/**
- * Lives on when its parent ends, in a session of its own, in no directory of the caller's, and shown by `ps` with other
- * words: those it was started with may have been secret.
- */
-export function leaveCaller(words: readonly string[]): void {
+/** Lives on when its parent ends, in a session of its own, in no directory of the caller's. @param name of the process */
+export function leaveCaller(name: string): void {
   raw("prctl", PR.SET_PDEATHSIG, 0);
   raw("setsid");
   const root = nulTerminated("/");
   raw("chdir", address(root));
-  const name = nulTerminated(words[0] ?? "");
-  raw("prctl", PR.SET_NAME, address(name));
-  showAs(words);
+  const text = nulTerminated(name);
+  raw("prctl", PR.SET_NAME, address(text));
 }
 
-/** Overwrites the arguments in memory, which is what others read. */
-function showAs(words: readonly string[]): void {
+/**
+ * Has `ps` show other words than those that the process was started with, which may be secret: overwrites them in
+ * memory, which is what others read.
+ */
+export function showAs(words: readonly string[]): void {
   const stat = readText("/proc/self/stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [start, end] = ARGUMENTS.map((i) => Number(fields[i]));

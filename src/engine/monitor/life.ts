@@ -18,20 +18,22 @@ const PIPE_SIZE = 1 << 20;
 /** Milliseconds without output after which an ended container, whose pipes others keep open, has nothing more to say. */
 const SILENCE = 50;
 
-/** Where the streams of a life lead. */
-export interface Connections {
-  hub: Hub;
-  log: ContainerLog;
-}
-
 /** What a life is connected with. */
 export interface LifeSurroundings {
   /** Of the terminal of whoever attached last. */
   size: { rows: number; columns: number } | undefined;
-  /** Opens them where they are not open yet. */
-  connections(): Promise<Connections>;
+  /** Opened where it is not open yet. */
+  log(): Promise<ContainerLog>;
+  /** The same. */
+  hub(): Hub;
   /** Told once the container's process runs. */
   started(running: Running): void;
+}
+
+/** Where output leads. */
+interface Ends {
+  hub: Hub;
+  log: ContainerLog;
 }
 
 interface Output {
@@ -44,7 +46,6 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   const theirs: number[] = [];
   const outputs: Output[] = [];
   let input: Sink | undefined;
-  let connections: Connections | undefined;
   if (!options.tty) {
     theirs.push(inputEnd(options, (sink) => input = sink));
     for (const kind of ["stdout", "stderr"] as const) {
@@ -59,9 +60,8 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   return {
     descriptors: [stdin, stdout, stderr],
     ...(options.tty ? { terminal: around.size ?? SIZE } : {}),
-    async prepare() {
-      connections = await around.connections();
-    },
+    prepare: async () => void await around.log(),
+    executing: () => void around.hub(),
     starting: () => {},
     abandon() {
       closeTheirs();
@@ -70,8 +70,8 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
     },
     async run(running) {
       closeTheirs();
-      const { hub, log } = connections ??= await around.connections();
       const { terminal } = running;
+      const hub = around.hub();
       if (terminal !== undefined) {
         setTerminalNonBlocking(terminal);
         outputs.push({ fd: terminal, kind: "stdout" });
@@ -80,6 +80,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
       const inputOnce = options.interactive && !options.detach;
       hub.connect({ running, input, inputOnce, terminal });
       around.started(running);
+      const log = await around.log();
       const copies = outputs.splice(0).map((output) => copyOutput(output, { hub, log }));
       await running.ended;
       for (const copy of copies) copy.drain();
@@ -102,7 +103,7 @@ function inputEnd({ interactive }: RunOptions, made: (sink: Sink) => void): numb
 }
 
 /** Copies until the other side is closed by all who have it, or after the end is silent. */
-function copyOutput({ fd, kind }: Output, { hub, log }: Connections) {
+function copyOutput({ fd, kind }: Output, { hub, log }: Ends) {
   const reader = Bun.file(fd).stream().getReader();
   let [busy, last] = [false, performance.now()];
   const copy = async () => {

@@ -27,7 +27,7 @@ import { statusOf } from "../run/status.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
-import { type Connections, monitoredLife } from "./life.ts";
+import { monitoredLife } from "./life.ts";
 import { begun, isStopWanted, keepEnd } from "./kept_record.ts";
 import { driverOf } from "./kept_driver.ts";
 import type { ContainerLog } from "./container_log.ts";
@@ -184,8 +184,8 @@ class Monitor {
   async #serve(it: Monitored): Promise<void> {
     const { container, options } = it;
     if (this.#request.attached) {
-      const { hub } = await this.#connections(it);
-      await this.#awaitStarter(hub, container.id);
+      await this.#openLog(it);
+      await this.#awaitStarter(this.#openHub(it), container.id);
     }
     this.#stopper.obeySignals();
     // Whoever keeps it for the containers to come must not keep this one's scope.
@@ -226,12 +226,15 @@ class Monitor {
     }
   }
 
-  /** The log and the socket, which outlive each life. */
-  async #connections({ container: { id, directory }, options }: Monitored): Promise<Connections> {
-    const log = this.#log ??= await openLog(directory, id, options.log);
+  /** The log, which outlives each life. */
+  async #openLog({ container: { id, directory }, options }: Monitored): Promise<ContainerLog> {
+    return this.#log ??= await openLog(directory, id, options.log);
+  }
+
+  /** The socket, which does too. */
+  #openHub({ container: { id, directory } }: Monitored): Hub {
     const exec = { id, context: this.#context, cold: () => this.#goToSleep() };
-    const hub = this.#hub ??= new Hub(directory, this.#stopper, exec);
-    return { hub, log };
+    return this.#hub ??= new Hub(directory, this.#stopper, exec);
   }
 
   async #awaitStarter(hub: Hub, id: string): Promise<void> {
@@ -269,7 +272,8 @@ class Monitor {
     const { container, options, imageId, previous } = it;
     const session = monitoredLife(options, {
       size: this.#hub?.size,
-      connections: () => this.#connections(it),
+      log: () => this.#openLog(it),
+      hub: () => this.#openHub(it),
       started: (running) => {
         if (progress.record !== undefined) this.#log?.begin(progress.record);
         const signal = parseSignal(progress.record?.stopSignal || "TERM");

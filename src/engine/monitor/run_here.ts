@@ -4,7 +4,7 @@
  * takes a third of all the time.
  */
 import type { RunOptions } from "../../container/run_options.ts";
-import { leaveCaller } from "../../ffi/leave_caller.ts";
+import { leaveCaller, showAs } from "../../ffi/leave_caller.ts";
 import { isHungUp } from "../../ffi/readiness.ts";
 import { StandardStreams } from "../../ffi/standard_streams.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
@@ -58,7 +58,7 @@ export async function monitorHere(
   image?: StoredImage,
 ): Promise<number> {
   ensureRuntimeDir(context.runtimeDir, context.uid);
-  leaveCaller(["tsbox", MONITOR]);
+  leaveCaller(NAME);
   const streams = new StandardStreams();
   const line = new CallerLine(streams, host, caller);
   try {
@@ -73,6 +73,9 @@ export async function monitorHere(
   await line.told;
   return 0;
 }
+
+/** What the monitor is shown as, with its role behind it. */
+const NAME = "tsbox";
 
 /** Milliseconds between looks whether the caller's output takes something again. */
 const LOOK = 20;
@@ -123,16 +126,15 @@ class CallerLine implements StatusLine {
 
   async #tell(id: string): Promise<void> {
     const { starter, told } = this.#caller;
-    let exitStatus = 0;
     while (!this.#streams.areReady && !isHungUp(starter)) await Bun.sleep(LOOK);
     if (!isHungUp(starter)) {
       this.#streams.use(() => {
         this.sayNotices();
-        exitStatus = told(id);
+        release(starter, told(id));
       });
-    }
-    // First: who waits for the end of our output waits for its last holder.
+    } else release(starter, 0);
     this.#streams.close();
-    release(starter, exitStatus);
+    // Until now the process that the user has started was there with the same words.
+    showAs([NAME, MONITOR]);
   }
 }

@@ -15,12 +15,12 @@ import type { NamespaceType } from "../../oci/runtime_spec.ts";
 import { namespaceFlags, opOwnKeyring } from "./namespace_ops.ts";
 import {
   type Identity,
+  type LastSteps,
   opBecome,
   opExecute,
   opNoNewPrivileges,
   opOomScore,
   opReport,
-  type LastSteps,
   STUB_FD,
 } from "./stub.ts";
 import { opOwnTerminal, type TerminalSize } from "./terminal_ops.ts";

@@ -6,7 +6,7 @@ import type { SpecProcess } from "../../oci/runtime_spec.ts";
 import { TsboxError } from "../../errors.ts";
 import { INIT_EXEC_FAILED } from "../init/init_elf.ts";
 import { bestExcuse, type ExecResult, isMissing } from "./exec_candidates.ts";
-import { OPEN_WORKING_DIRECTORY, SET_LIMIT, type LastSteps } from "./stub.ts";
+import { type LastSteps, OPEN_WORKING_DIRECTORY, SET_LIMIT } from "./stub.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   2: "no such file or directory",
