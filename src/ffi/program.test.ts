@@ -165,3 +165,31 @@ test("a program prints as the calls it makes", () => {
     '  0 openat(-100, "/x", 0, 0) -> r4  # open it\n  1 close(r4)  # close it; may fail',
   );
 });
+
+test("a part that was copied before it ran does the same at the same place of another program", () => {
+  inFolder((folder) => {
+    const write = (program: Program) => {
+      const { arena } = program;
+      const fd = program.register();
+      const open = [AT_FDCWD, arena.text(`${folder}/out`), O.CREAT | O.WRONLY | O.TRUNC, 0o644];
+      program.op("open the file", "openat", open, { into: fd });
+      program.op("write", "write", [fd, arena.text("hello"), 5]);
+      program.op("close it", "close", [fd]);
+    };
+    const original = new Program(Arena.image(IMAGE_BASE));
+    const twin = new Program(Arena.image(IMAGE_BASE));
+    const from = original.position();
+    write(original);
+    const part = original.part(from);
+    twin.append(part);
+    for (const program of [original, twin]) program.op("end", "exit_group", [9]);
+    const path = `${folder}/twin`;
+    writeFileSync(path, toElf(twin));
+    expect(readFileSync(path).equals(Buffer.from(toElf(original)))).toBe(true);
+    chmodSync(path, 0o755);
+    expect(Bun.spawnSync([path]).exitCode).toBe(9);
+    expect(readFileSync(`${folder}/out`, "utf8")).toBe("hello");
+    expect(twin.failureOf(3, -9)?.op).toMatchObject({ what: "close it", call: "close" });
+    expect(twin.failureOf(4, -9)?.op).toMatchObject({ what: "end", call: "exit_group" });
+  });
+});

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -28,6 +31,7 @@ import {
   makeLinkIfFree,
   openFile,
   openFileStatus,
+  putFile,
   readLink,
   readText,
   readTextIfAny,
@@ -192,4 +196,22 @@ test("a directory is empty when it has nothing but itself, whatever the names in
     expect(isEmptyDirectory(path)).toBe(false);
   }
   expect(isErrno(errorOf(() => isEmptyDirectory(`${folder}/nowhere`)), ERRNO.ENOENT)).toBe(true);
+});
+
+test("a folder below one that can have none is an error", () => {
+  expect(() => ensureDirectory("/proc/none/of/these", 0o700)).toThrow("ENOENT");
+});
+
+test("a file is put in the place of another as a whole, and only for its owner", () => {
+  const place = `${folder}/place`;
+  mkdirSync(place);
+  putFile(place, "name", new TextEncoder().encode("first"));
+  const opened = openSync(`${place}/name`, "r");
+  putFile(place, "name", new TextEncoder().encode("second"));
+  expect(readFileSync(opened, "utf8")).toBe("first");
+  closeSync(opened);
+  expect(readFileSync(`${place}/name`, "utf8")).toBe("second");
+  expect(statSync(`${place}/name`).mode & 0o777).toBe(0o600);
+  expect(readdirSync(place)).toEqual(["name"]);
+  expect(() => putFile(`${place}/name`, "x", new Uint8Array())).toThrow("ENOTDIR");
 });

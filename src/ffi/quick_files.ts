@@ -203,14 +203,17 @@ export function makeDirectory(path: string, mode: number): void {
 /** Makes a directory and those above it, where they are missing; true when it was. @throws SyscallError */
 export function ensureDirectory(path: string, mode: number): boolean {
   const result = raw("mkdirat", AT_FDCWD, one(path), mode);
-  if (result === 0) return true;
-  if (result === -ERRNO.EEXIST && fileStatus(path)?.isDirectory) return false;
   const parent = path.slice(0, path.lastIndexOf("/"));
-  if (result !== -ERRNO.ENOENT || parent === "") {
-    checked(result, "mkdirat", "make the directory", path);
-  }
+  if (result !== -ERRNO.ENOENT || parent === "") return isMade(result, path);
   ensureDirectory(parent, mode);
-  return ensureDirectory(path, mode);
+  // Once: there are folders, as those of /proc, in which nothing can be made and that say so with the same error.
+  return isMade(raw("mkdirat", AT_FDCWD, one(path), mode), path);
+}
+
+function isMade(result: number, path: string): boolean {
+  if (result === -ERRNO.EEXIST && fileStatus(path)?.isDirectory) return false;
+  checked(result, "mkdirat", "make the directory", path);
+  return true;
 }
 
 /** @throws SyscallError */

@@ -71,6 +71,8 @@ test(`${AT_ONCE} at once, ${RUNNING} running, stopped and removed again`, async 
   await until("everything has ended", () => family(box.home.path).length === 0);
   expect(box.leftovers()).toEqual([]);
   expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(box.home.path);
-  expect(readdirSync(box.home.runtimeDir).filter((name) => !/^(keeper|overlay)-/.test(name)))
+  expect(
+    readdirSync(box.home.runtimeDir).filter((name) => !/^(keeper-|overlay-|launches$)/.test(name)),
+  )
     .toEqual([]);
 }, TIMEOUT);

@@ -129,7 +129,9 @@ function litter(before: readonly FamilyMember[]): string[] {
     ...mounts.filter((line) => line.includes(box.home.path)),
     ...volumes().filter((name) => name !== VOLUME),
     // What the first commands found out about the host stays.
-    ...readdirSync(box.home.runtimeDir).filter((name) => !/^(keeper|overlay)-/.test(name)),
+    ...readdirSync(box.home.runtimeDir).filter((name) =>
+      !/^(keeper-|overlay-|launches$)/.test(name)
+    ),
   ];
 }
 

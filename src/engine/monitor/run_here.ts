@@ -126,7 +126,10 @@ class CallerLine implements StatusLine {
 
   async #tell(id: string): Promise<void> {
     const { starter, told } = this.#caller;
-    while (!this.#streams.areReady && !isHungUp(starter)) await Bun.sleep(LOOK);
+    if (!this.#streams.areReady) {
+      showAs([NAME, MONITOR]);
+      while (!this.#streams.areReady && !isHungUp(starter)) await Bun.sleep(LOOK);
+    }
     if (!isHungUp(starter)) {
       this.#streams.use(() => {
         this.sayNotices();

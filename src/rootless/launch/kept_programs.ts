@@ -82,8 +82,9 @@ function readKept(keeping: Keeping, question: string): KeptLaunch | undefined {
   const end = bytes.indexOf(NEWLINE);
   if (decoder.decode(bytes.subarray(0, Math.max(end, 0))) !== question) return undefined;
   const first = bytes.indexOf(NEWLINE, end + 1);
-  const { lengths, ids, files } = JSON.parse(decoder.decode(bytes.subarray(end, first))) as Notes;
   let at = bytes.indexOf(NEWLINE, first + 1) + 1;
+  if (first < 0 || at === 0) return undefined;
+  const { lengths, ids, files } = JSON.parse(decoder.decode(bytes.subarray(end, first))) as Notes;
   const names = namesOf(bytes.subarray(first, at), keeping.id);
   const id = new TextEncoder().encode(keeping.id);
   for (let i = 0; i < ids.length; i += 2) {
