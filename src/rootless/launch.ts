@@ -323,14 +323,19 @@ export class Launch {
 
   /** Keeps what was written for launches like this one. Once, and when the command runs: it was right then. */
   keep(): void {
+    const { keeping, question, kept } = this.#likeness ?? {};
     const files = this.#files;
     const steps = this.#lastSteps;
-    if (this.#likeness === undefined || files === undefined || steps === undefined) return;
-    const { keeping, question, kept } = this.#likeness;
-    if (kept !== undefined) return;
+    const parts = this.#written.splice(0);
+    // Whoever lives long needs none of it any more.
+    this.#likeness = this.#lastSteps = undefined;
+    if (keeping === undefined || question === undefined || kept !== undefined) return;
+    if (files === undefined || steps === undefined) return;
     const { passwd, group } = files;
-    const parts = [...this.#written, steps.confined()];
-    keepLaunch(keeping, question, { parts, files: { passwd, group } });
+    keepLaunch(keeping, question, {
+      parts: [...parts, steps.confined()],
+      files: { passwd, group },
+    });
   }
 
   /**
