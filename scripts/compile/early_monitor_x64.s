@@ -127,7 +127,8 @@ behindwords:
 
 # The child goes on in our memory: to copy it, and to hear of each page that is written, takes as long as to read the
 # command line. We only wait, on a stack of our own, and leave what the C library has told the kernel of this thread to
-# the child, which is that thread from now on.
+# the child, which is that thread from now on. Not the area for restartable sequences (rseq(2)), whose address the C
+# library does not tell: of it only sched_getcpu(3) knows, a hint that is wrong then.
 	mov	edi, 40                 # PR_GET_TID_ADDRESS: not in every kernel
 	lea	rsi, [rsp+16]
 	mov	eax, 157                # prctl
@@ -219,6 +220,11 @@ anew:                                   # our memory is not what it was
 	mov	rax, [rbx]
 	lea	rdx, [rbx+rax*8+16]
 	mov	eax, 59                 # execve
+	syscall
+	mov	edi, 2
+	lea	rsi, [rip+lost]
+	mov	edx, offset behindlost - lost
+	mov	eax, 1                  # write
 	syscall
 	mov	edi, 125
 	jmp	exit
@@ -322,6 +328,8 @@ behind:                                 # moves rbx behind the text there
 detach:	.ascii	"--detach"
 again:	.asciz	"(tsbox)"
 self:	.asciz	"/proc/self/exe"
+lost:	.ascii	"tsbox: Cannot execute /proc/self/exe: mount proc on /proc\n"
+behindlost:
 default:                                # struct sigaction: SIG_DFL
 	.quad	0, 0, 0, 0
 variables:

@@ -146,8 +146,8 @@ function writeOpenFile(fd: number, path: string, bytes: Uint8Array): void {
 }
 
 /**
- * Puts a file into a directory, in the place of one that has the name: whoever opens it sees all of it, and nothing is
- * left of one that was half written. @throws SyscallError; the file system may not be able to
+ * Puts a file into a directory, after removing one that has the name: whoever opens it sees all of it, and nothing is
+ * left of one that was half written. @throws SyscallError; where somebody else was quicker, or the file system cannot
  */
 export function putFile(directory: string, name: string, bytes: Uint8Array): void {
   const fd = openFile(directory, O.TMPFILE | O.WRONLY, 0o600);

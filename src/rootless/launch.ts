@@ -28,6 +28,7 @@ import {
   beginProgram,
   boundDirectories,
   type FileCopy,
+  PLACE,
   rootOps,
   type SetupInput,
   setupOps,
@@ -38,6 +39,8 @@ import { confinement, type Stub, stubProgram } from "./launch/stub.ts";
 import type { TerminalSize } from "./launch/terminal_ops.ts";
 import { MAX_USER_FILE, tooLargeUserFile } from "./launch/user_files.ts";
 import { hardLimitOfFiles } from "./launch/rlimits.ts";
+import { hasKeys } from "./launch/namespace_ops.ts";
+import { launchNotes } from "../container/annotations.ts";
 import type { SeccompFilter } from "./seccomp/filter.ts";
 import type { UserNamespace } from "./user_namespace.ts";
 
@@ -173,6 +176,7 @@ export class Launch {
       directories: boundDirectories(setupSpec, setup.isDirectory),
       stdio,
       terminal,
+      ownKeyring: launchNotes(spec).seccomp !== "default" && hasKeys(),
       channel: this.#channel.theirs,
       stub: this.#stub,
       init: this.#init,
@@ -184,15 +188,11 @@ export class Launch {
   }
 
   #findLikeness({ keeping, spec }: LaunchSetup, input: SetupInput): Likeness | undefined {
-    if (keeping === undefined) return undefined;
     const { arena } = this.#program;
+    // Elsewhere nothing fits that others have kept, or will.
+    if (keeping === undefined || arena.base !== PLACE) return undefined;
     const confined = confinement(spec.process, hardLimitOfFiles());
-    const question = questionOf(keeping, [
-      arena.base,
-      this.#program.position(),
-      input,
-      confined,
-    ]);
+    const question = questionOf(keeping, [this.#program.position(), input, confined]);
     const kept = findKept(keeping, question);
     return this.#likeness = { keeping, question, kept, filtersLate: confined.noNewPrivileges };
   }

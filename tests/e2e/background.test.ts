@@ -1,6 +1,6 @@
 /** Containers that no command is attached to: made, started, stopped, restarted, left and found again. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import {
   type BusyboxContainers,
   busyboxContainers,
@@ -235,6 +235,22 @@ describe("a container in the background", () => {
     } finally {
       child.kill("SIGKILL");
     }
+  });
+
+  test("whose monitor cannot be reached never runs its command", async () => {
+    const folder = `${box.home.path}/unreached`;
+    mkdirSync(folder);
+    const script = "touch /mnt/ran; sleep 600";
+    const flags = ["--network", "none", "-v", `${folder}:/mnt`, "--name", "unreached"];
+    const id = (await ok("create", ...flags, box.image, "sh", "-c", script)).trim();
+    const socket = `${box.home.dataRoot}/containers/${id}/monitor.sock`;
+    mkdirSync(socket);
+    for (let i = 0; i < 5; i++) expect((await run("start", "unreached")).status).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
+    rmdirSync(socket);
+    await ok("start", "unreached");
+    await until("it runs", () => existsSync(`${folder}/ran`));
+    await ok("rm", "-f", "unreached");
   });
 
   test("is started by a caller that ignores the end of its children", async () => {

@@ -16,6 +16,7 @@ import {
 import { join } from "node:path";
 import { Arena } from "../../src/ffi/arena.ts";
 import { IMAGE_BASE, toElf } from "../../src/ffi/elf.ts";
+import { NR } from "../../src/ffi/libc.ts";
 import { Program } from "../../src/ffi/program.ts";
 import { type BusyboxContainers, busyboxContainers } from "../support/busybox_containers.ts";
 import { TSBOX, tsbox } from "../support/cli.ts";
@@ -152,28 +153,52 @@ describe("the caller's keys", () => {
   test("are not in a container that may ask for keys", async () => {
     const [tell, join_] = [join(folder, "tell"), join(folder, "join")];
     writeFileSync(tell, tellKeyring(), { mode: 0o755 });
-    const joining = async (command: readonly string[]) => {
-      writeFileSync(join_, joinKeyring(NAME, command), { mode: 0o755 });
+    const under = async (executable: Uint8Array) => {
+      writeFileSync(join_, executable, { mode: 0o755 });
       const place = { cwd: box.home.path, env: box.home.env, timeout: 20_000 };
       const { stdout, stderr } = Bun.spawnSync([join_], place);
       await Bun.file(join_).delete();
       return stdout.toString() + stderr.toString();
     };
-    expect(await joining([tell])).toContain(NAME);
+    expect(await under(joinKeyring(NAME, [tell]))).toContain(NAME);
     const flags = ["-v", `${tell}:/tell`, "--security-opt", "seccomp=unconfined"];
-    const told = await joining([TSBOX, ...box.words(flags, ["/tell"])]);
-    expect(told).toStartWith("keyring;");
-    expect(told).not.toContain(NAME);
+    const command = [TSBOX, ...box.words(flags, ["/tell"])];
+    // Also not after the same command of a caller who may not ask for keys, nor can the container: what that launch
+    // has kept is another one's.
+    expect(await under(refuseKeys(command))).not.toContain("tsbox:");
+    for (let i = 0; i < 2; i++) {
+      const told = await under(joinKeyring(NAME, command));
+      expect(told).toStartWith("keyring;");
+      expect(told).not.toContain(NAME);
+      expect(await under(refuseKeys(command))).not.toContain("tsbox:");
+    }
   });
 });
 
 const SESSION_KEYRING = -3;
+const EPERM = 1;
 
 /** An executable that joins a session keyring of this name and executes the command. */
 function joinKeyring(name: string, command: readonly string[]): Uint8Array {
   const program = new Program(Arena.image(IMAGE_BASE));
   const { arena } = program;
   program.op("join a keyring", "keyctl", [1, arena.text(name)]);
+  return executing(program, command);
+}
+
+/** An executable that forbids itself to ask for keys, and executes the command. */
+function refuseKeys(command: readonly string[]): Uint8Array {
+  const program = new Program(Arena.image(IMAGE_BASE));
+  const { arena } = program;
+  const [refuse, allow] = [0x50000 + EPERM, 0x7fff0000];
+  const filter = arena.halves([0x20, 0, 0x1000015, NR.keyctl, 6, refuse, 6, allow]);
+  program.op("give up privileges", "prctl", [38, 1, 0, 0, 0]);
+  program.op("load the filter", "seccomp", [1, 0, arena.words([4, filter])]);
+  return executing(program, command);
+}
+
+function executing(program: Program, command: readonly string[]): Uint8Array {
+  const { arena } = program;
   const env = Object.entries(box.home.env).map(([key, value]) => `${key}=${value}`);
   const [path = ""] = command;
   program.op("execute", "execve", [arena.text(path), arena.vector(command), arena.vector(env)]);

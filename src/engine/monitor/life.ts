@@ -60,8 +60,10 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   return {
     descriptors: [stdin, stdout, stderr],
     ...(options.tty ? { terminal: around.size ?? SIZE } : {}),
-    prepare: async () => void await around.log(),
-    executing: () => void around.hub(),
+    async prepare() {
+      await around.log();
+      around.hub();
+    },
     starting: () => {},
     abandon() {
       closeTheirs();

@@ -183,9 +183,11 @@ class Monitor {
   /** Life after life. */
   async #serve(it: Monitored): Promise<void> {
     const { container, options } = it;
-    if (this.#request.attached) {
+    // Who looks for a container that is there already shall find it. A new one nobody knows of yet.
+    if (this.#request.attached || it.previous !== undefined) {
       await this.#openLog(it);
-      await this.#awaitStarter(this.#openHub(it), container.id);
+      const hub = this.#openHub(it);
+      if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     }
     this.#stopper.obeySignals();
     // Whoever keeps it for the containers to come must not keep this one's scope.

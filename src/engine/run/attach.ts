@@ -16,8 +16,6 @@ export interface Session {
   terminal?: { rows: number; columns: number } | undefined;
   /** What can wait until the kernel has work, too: the container's file systems are being made. */
   prepare?(): Promise<void>;
-  /** The same while the command is being executed: for what never fails, as far as anyone knows. */
-  executing?(): void;
   /**
    * The container is about to run: from now on signals are for it.
    * @param alone there is nothing to do for it until it has ended

@@ -176,7 +176,6 @@ async function runSpec(
   const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
   const executed = launch.execute(process, filter);
   const beginning = begin(it, launch, record);
-  session.executing?.();
   const running = executed();
   try {
     return await serve(it, { launch, running }, record, beginning, progress);

@@ -12,7 +12,7 @@ import { IMAGE_BASE } from "../../ffi/elf.ts";
 import { CLONE_ARGS_SIZE, cloneArgs, opDefaultSignals } from "../../ffi/process.ts";
 import { Program } from "../../ffi/program.ts";
 import type { NamespaceType } from "../../oci/runtime_spec.ts";
-import { namespaceFlags, opOwnKeyring } from "./namespace_ops.ts";
+import { hasKeys, namespaceFlags, opOwnKeyring } from "./namespace_ops.ts";
 import {
   type Identity,
   type LastSteps,
@@ -135,6 +135,6 @@ function opInside(program: Program, { terminal, ownKeyring, namespaces }: ExecIn
   const { channel } = STUB_FD;
   program.op("keep the channel to ourselves", "fcntl", [channel, F_SETFD, FD_CLOEXEC]);
   program.op("lead a session", "setsid");
-  if (ownKeyring) opOwnKeyring(program);
+  if (ownKeyring && hasKeys()) opOwnKeyring(program);
   if (terminal !== undefined) opOwnTerminal(program, channel, terminal);
 }

@@ -86,7 +86,7 @@ test("who asks anything else gets nothing, also where it is kept in the same pla
   );
 });
 
-test("a file that is cut off anywhere, or longer, is of no use", () => {
+test("a file that is cut off anywhere, longer, or wrong in any place, is of no use", () => {
   const directory = newFolder();
   const it = keeping(FIRST, directory);
   const question = questionOf(it, {});
@@ -97,6 +97,12 @@ test("a file that is cut off anywhere, or longer, is of no use", () => {
   expect(findKept(it, question)).toBeDefined();
   for (let length = 0; length < whole.length; length++) {
     writeFileSync(path, whole.subarray(0, length));
+    expect(findKept(it, question)).toBeUndefined();
+  }
+  for (let at = 0; at < whole.length; at++) {
+    const wrong = Buffer.from(whole);
+    wrong[at] = (wrong[at] ?? 0) ^ 1;
+    writeFileSync(path, wrong);
     expect(findKept(it, question)).toBeUndefined();
   }
   writeFileSync(path, Buffer.concat([whole, Buffer.from("x")]));

@@ -76,15 +76,17 @@ function readKept(keeping: Keeping, question: string): KeptLaunch | undefined {
   const path = `${keeping.directory}/${placeOf(keeping, question)}`;
   const fd = openIfThere(path, O.RDONLY);
   if (fd === undefined) return undefined;
-  const bytes = readOpenFile(fd, path, MOST);
-  closeFile(fd);
+  const bytes = readWhole(fd, path);
   const decoder = new TextDecoder();
   const end = bytes.indexOf(NEWLINE);
   if (decoder.decode(bytes.subarray(0, Math.max(end, 0))) !== question) return undefined;
-  const first = bytes.indexOf(NEWLINE, end + 1);
+  const sum = bytes.indexOf(NEWLINE, end + 1);
+  if (decoder.decode(bytes.subarray(end + 1, sum)) !== sumOf(bytes.subarray(sum + 1))) {
+    return undefined;
+  }
+  const first = bytes.indexOf(NEWLINE, sum + 1);
   let at = bytes.indexOf(NEWLINE, first + 1) + 1;
-  if (first < 0 || at === 0) return undefined;
-  const { lengths, ids, files } = JSON.parse(decoder.decode(bytes.subarray(end, first))) as Notes;
+  const { lengths, ids, files } = JSON.parse(decoder.decode(bytes.subarray(sum, first))) as Notes;
   const names = namesOf(bytes.subarray(first, at), keeping.id);
   const id = new TextEncoder().encode(keeping.id);
   for (let i = 0; i < ids.length; i += 2) {
@@ -99,8 +101,19 @@ function readKept(keeping: Keeping, question: string): KeptLaunch | undefined {
     parts.push({ data, ops: bytes.subarray(ops, next), names: () => names()[part] ?? [] });
     at = next;
   }
-  return at === bytes.length ? { parts, files } : undefined;
+  return { parts, files };
 }
+
+function readWhole(fd: number, path: string): Uint8Array {
+  try {
+    return readOpenFile(fd, path, MOST);
+  } finally {
+    closeFile(fd);
+  }
+}
+
+/** Of what is behind it in the file. */
+const sumOf = (bytes: Uint8Array): string => `${Bun.hash.crc32(bytes)} ${bytes.length}`;
 
 /** Of each part. Nobody asks for them unless a step fails. */
 function namesOf(line: Uint8Array, id: string): () => OpName[][] {
@@ -124,8 +137,8 @@ export function keepLaunch(
     files,
   };
   const names = withoutId(JSON.stringify(parts.map((part) => part.names())), keeping.id);
-  const lines = `${question}\n${JSON.stringify(notes)}\n${names}\n`;
-  const bytes = Buffer.concat([Buffer.from(lines), body]);
+  const answer = Buffer.concat([Buffer.from(`${JSON.stringify(notes)}\n${names}\n`), body]);
+  const bytes = Buffer.concat([Buffer.from(`${question}\n${sumOf(answer)}\n`), answer]);
   if (bytes.length >= MOST) return;
   try {
     ensureDirectory(keeping.directory, 0o700);

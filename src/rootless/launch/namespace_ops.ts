@@ -37,14 +37,17 @@ export function hasNamespace(spec: Pick<RuntimeSpec, "linux">, type: NamespaceTy
   return false;
 }
 
+/** Whether we have keys: not with a kernel without any, nor in a container whose filter refuses the call for us and ours. */
+export function hasKeys(): boolean {
+  const known = raw("keyctl", KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+  return known !== -ERRNO.ENOSYS && known !== -ERRNO.EPERM;
+}
+
 /**
  * A session keyring of the container's own: the caller's, with what is in it, would be inherited. It
  * counts against the caller's few keys, so it is for containers whose seccomp filter lets keyctl(2) pass.
  */
 export function opOwnKeyring(program: Program): void {
-  const known = raw("keyctl", KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
-  // A kernel without keys, or we are in a container whose filter refuses the call for us and ours.
-  if (known === -ERRNO.ENOSYS || known === -ERRNO.EPERM) return;
   program.op("leave the caller's keyring", "keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0]);
 }
 

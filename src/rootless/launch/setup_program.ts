@@ -61,12 +61,17 @@ export interface BeginInput {
 /** What of a spec the second part is made from: not what is executed, so that many commands have the same one. */
 export type SetupSpec = Omit<RuntimeSpec, "process"> & { process: Pick<SpecProcess, "cwd"> };
 
-/** What the second part is made from; all of it is in {@link Launch}'s question for one that was kept. */
+/**
+ * What the second part is made from, and nothing else: all of it is in the question that a kept one is found by.
+ * So the ops are pure, and whoever needs a fact of the host or of ourselves puts it here.
+ */
 export interface SetupInput {
   spec: SetupSpec;
   rootfs: Rootfs;
   /** For each mount of the spec whether it is a bind of a directory. */
   directories: readonly boolean[];
+  /** The command could use the keys of the caller's session. */
+  ownKeyring: boolean;
   /** The child's end of the channel. */
   channel: number;
   /** Descriptor of the stub's memfd; the parent fills it before it says go. */
@@ -101,7 +106,7 @@ export interface FileCopy {
 const ROOM = 4000;
 
 /** Where programs are where that is free, so that one that was kept fits: Linux puts nothing there by itself. */
-const PLACE = 0x10_0000_0000;
+export const PLACE = 0x10_0000_0000;
 
 /**
  * The part up to new namespaces. The child then waits: the kernel makes them while we find out what is
@@ -161,7 +166,7 @@ export function setupOps(program: Program, input: SetupInput, { prepared }: Root
   if (spec.hostname !== undefined && hasNamespace(spec, "uts")) {
     opHostname(program, spec.hostname);
   }
-  if (launchNotes(spec).seccomp !== "default") opOwnKeyring(program);
+  if (input.ownKeyring) opOwnKeyring(program);
   opWorkingDirectory(program, spec.process.cwd);
   if (spec.root.readonly) opReadOnlyRoot(program);
   opStandardDescriptors(program, input);
