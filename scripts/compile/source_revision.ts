@@ -1,4 +1,4 @@
-/** What of git is baked into the executable. */
+/** What is baked into the executable of what it is made of: its commit, and what tells it from any other. */
 
 import { stat } from "node:fs/promises";
 import { join } from "node:path";

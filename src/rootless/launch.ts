@@ -135,6 +135,7 @@ export class Launch {
   readonly #channel: { ours: number; theirs: number };
   readonly #stub: number;
   readonly #init: number | undefined;
+  readonly #hardNofile = hardLimitOfFiles();
   #likeness: Likeness | undefined;
   /** What was written that may be worth keeping. */
   readonly #written: ProgramPart[] = [];
@@ -169,14 +170,14 @@ export class Launch {
   setUp(setup: LaunchSetup): void {
     const { spec, rootfs, stdio, terminal, planOnly = false } = setup;
     const { process } = spec;
-    const setupSpec = { ...spec, process: { cwd: process.cwd } };
+    const { seccomp, subpaths } = launchNotes(spec);
     const input = {
-      spec: setupSpec,
+      spec: { ...spec, process: { cwd: process.cwd } },
       rootfs,
-      directories: boundDirectories(setupSpec, setup.isDirectory),
+      directories: boundDirectories(spec.mounts, subpaths, setup.isDirectory),
       stdio,
       terminal,
-      ownKeyring: launchNotes(spec).seccomp !== "default" && hasKeys(),
+      ownKeyring: seccomp !== "default" && hasKeys(),
       channel: this.#channel.theirs,
       stub: this.#stub,
       init: this.#init,
@@ -191,7 +192,7 @@ export class Launch {
     const { arena } = this.#program;
     // Elsewhere nothing fits that others have kept, or will.
     if (keeping === undefined || arena.base !== PLACE) return undefined;
-    const confined = confinement(spec.process, hardLimitOfFiles());
+    const confined = confinement(spec.process, this.#hardNofile);
     const question = questionOf(keeping, [this.#program.position(), input, confined]);
     const kept = findKept(keeping, question);
     return this.#likeness = { keeping, question, kept, filtersLate: confined.noNewPrivileges };
@@ -368,7 +369,7 @@ export class Launch {
       init: this.#init !== undefined,
       confined: this.#likeness?.kept?.parts[2],
       setGroups: this.#beginning.userns.map.kind === "full",
-      hardNofile: hardLimitOfFiles(),
+      hardNofile: this.#hardNofile,
     });
   }
 

@@ -18,22 +18,20 @@ const PIPE_SIZE = 1 << 20;
 /** Milliseconds without output after which an ended container, whose pipes others keep open, has nothing more to say. */
 const SILENCE = 50;
 
+/** Where the streams of a life lead. */
+export interface Ends {
+  hub: Hub;
+  log: ContainerLog;
+}
+
 /** What a life is connected with. */
 export interface LifeSurroundings {
   /** Of the terminal of whoever attached last. */
   size: { rows: number; columns: number } | undefined;
-  /** Opened where it is not open yet. */
-  log(): Promise<ContainerLog>;
-  /** The same. */
-  hub(): Hub;
+  /** Opened where they are not open yet. */
+  ends(): Promise<Ends>;
   /** Told once the container's process runs. */
   started(running: Running): void;
-}
-
-/** Where output leads. */
-interface Ends {
-  hub: Hub;
-  log: ContainerLog;
 }
 
 interface Output {
@@ -46,6 +44,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   const theirs: number[] = [];
   const outputs: Output[] = [];
   let input: Sink | undefined;
+  let ends: Ends | undefined;
   if (!options.tty) {
     theirs.push(inputEnd(options, (sink) => input = sink));
     for (const kind of ["stdout", "stderr"] as const) {
@@ -60,10 +59,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
   return {
     descriptors: [stdin, stdout, stderr],
     ...(options.tty ? { terminal: around.size ?? SIZE } : {}),
-    async prepare() {
-      await around.log();
-      around.hub();
-    },
+    prepare: async () => void (ends = await around.ends()),
     starting: () => {},
     abandon() {
       closeTheirs();
@@ -73,7 +69,7 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
     async run(running) {
       closeTheirs();
       const { terminal } = running;
-      const hub = around.hub();
+      const { hub, log } = ends ??= await around.ends();
       if (terminal !== undefined) {
         setTerminalNonBlocking(terminal);
         outputs.push({ fd: terminal, kind: "stdout" });
@@ -82,7 +78,6 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
       const inputOnce = options.interactive && !options.detach;
       hub.connect({ running, input, inputOnce, terminal });
       around.started(running);
-      const log = await around.log();
       const copies = outputs.splice(0).map((output) => copyOutput(output, { hub, log }));
       await running.ended;
       for (const copy of copies) copy.drain();

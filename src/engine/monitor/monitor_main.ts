@@ -27,7 +27,7 @@ import { statusOf } from "../run/status.ts";
 import { answerOf } from "../worker_jobs.ts";
 import { ControlGroup } from "./control_group.ts";
 import { Hub } from "./hub.ts";
-import { monitoredLife } from "./life.ts";
+import { type Ends, monitoredLife } from "./life.ts";
 import { begun, isStopWanted, keepEnd } from "./kept_record.ts";
 import { driverOf } from "./kept_driver.ts";
 import type { ContainerLog } from "./container_log.ts";
@@ -185,8 +185,7 @@ class Monitor {
     const { container, options } = it;
     // Who looks for a container that is there already shall find it. A new one nobody knows of yet.
     if (this.#request.attached || it.previous !== undefined) {
-      await this.#openLog(it);
-      const hub = this.#openHub(it);
+      const { hub } = await this.#ends(it);
       if (this.#request.attached) await this.#awaitStarter(hub, container.id);
     }
     this.#stopper.obeySignals();
@@ -228,15 +227,12 @@ class Monitor {
     }
   }
 
-  /** The log, which outlives each life. */
-  async #openLog({ container: { id, directory }, options }: Monitored): Promise<ContainerLog> {
-    return this.#log ??= await openLog(directory, id, options.log);
-  }
-
-  /** The socket, which does too. */
-  #openHub({ container: { id, directory } }: Monitored): Hub {
+  /** The log and the socket, which outlive each life. */
+  async #ends({ container: { id, directory }, options }: Monitored): Promise<Ends> {
+    const log = this.#log ??= await openLog(directory, id, options.log);
     const exec = { id, context: this.#context, cold: () => this.#goToSleep() };
-    return this.#hub ??= new Hub(directory, this.#stopper, exec);
+    const hub = this.#hub ??= new Hub(directory, this.#stopper, exec);
+    return { hub, log };
   }
 
   async #awaitStarter(hub: Hub, id: string): Promise<void> {
@@ -274,8 +270,7 @@ class Monitor {
     const { container, options, imageId, previous } = it;
     const session = monitoredLife(options, {
       size: this.#hub?.size,
-      log: () => this.#openLog(it),
-      hub: () => this.#openHub(it),
+      ends: () => this.#ends(it),
       started: (running) => {
         if (progress.record !== undefined) this.#log?.begin(progress.record);
         const signal = parseSignal(progress.record?.stopSignal || "TERM");

@@ -18,8 +18,8 @@ import {
   type Placing,
 } from "../../ffi/process.ts";
 import { Program, type Register } from "../../ffi/program.ts";
-import { launchNotes } from "../../container/annotations.ts";
-import type { NamespaceType, RuntimeSpec, SpecProcess } from "../../oci/runtime_spec.ts";
+import { type LaunchNotes, launchNotes } from "../../container/annotations.ts";
+import type { NamespaceType, RuntimeSpec, SpecMount, SpecProcess } from "../../oci/runtime_spec.ts";
 import {
   hasNamespace,
   namespaceFlags,
@@ -212,11 +212,11 @@ function opPrepareMounts(program: Program, { spec, directories }: SetupInput): P
 
 /** For each mount whether it is a bind of a directory, which the host tells. */
 export function boundDirectories(
-  spec: SetupSpec,
+  mounts: readonly SpecMount[],
+  subpaths: LaunchNotes["subpaths"],
   isDirectory: (source: string) => boolean,
 ): boolean[] {
-  const { subpaths } = launchNotes(spec);
-  return spec.mounts.map(({ destination, type, source }) => {
+  return mounts.map(({ destination, type, source }) => {
     if (type !== "bind") return false;
     const subpath = subpaths[destination];
     return isDirectory(subpath === undefined ? source : `${source}/${subpath}`);
