@@ -343,4 +343,6 @@ variables:
 	.asciz	"1"
 	.asciz	"BUN_JSC_forceMiniVMMode"
 	.asciz	"1"
+	.asciz	"BUN_JSC_useRegExpJIT"
+	.asciz	"0"
 	.byte	0

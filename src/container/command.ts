@@ -55,12 +55,18 @@ export function environment(
     places.set(name, place);
     result[place] = pair;
   };
-  [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(options.tty ? ["TERM=xterm"] : [])].forEach(set);
-  const own = options.env.map(nameOf);
-  options.env.forEach(set);
-  imageEnv.filter((pair) => !own.includes(nameOf(pair))).forEach(set);
-  const gone = options.unsetEnv.filter((name) => !own.includes(name));
-  return gone.length === 0 ? result : result.filter((pair) => !gone.includes(nameOf(pair)));
+  set(DEFAULT_PATH);
+  set(`HOSTNAME=${hostname}`);
+  if (options.tty) set("TERM=xterm");
+  const own = new Set<string>();
+  for (const pair of options.env) {
+    own.add(nameOf(pair));
+    set(pair);
+  }
+  for (const pair of imageEnv) if (!own.has(nameOf(pair))) set(pair);
+  if (options.unsetEnv.length === 0) return result;
+  const gone = options.unsetEnv.filter((name) => !own.has(name));
+  return result.filter((pair) => !gone.includes(nameOf(pair)));
 }
 
 function nameOf(pair: string): string {

@@ -79,5 +79,6 @@ function mount(
 }
 
 function isMapped(ids: ContainerIds, gid: number): boolean {
-  return ids.gids.some((m) => gid >= m.containerID && gid < m.containerID + m.size);
+  for (const m of ids.gids) if (gid >= m.containerID && gid < m.containerID + m.size) return true;
+  return false;
 }

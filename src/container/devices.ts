@@ -17,7 +17,10 @@ export function defaultDevices(): SpecDevice[] {
     uid: 0,
     gid: 0,
   });
-  return [...MEMORY.map(([name, minor]) => device(name, 1, minor)), device("tty", 5, 0)];
+  const devices: SpecDevice[] = [];
+  for (const [name, minor] of MEMORY) devices.push(device(name, 1, minor));
+  devices.push(device("tty", 5, 0));
+  return devices;
 }
 
 /**

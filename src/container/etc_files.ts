@@ -98,7 +98,8 @@ function resolvConf(options: EtcOptions, context: EtcContext): string {
  * place of the first of them.
  */
 function reachable(servers: readonly string[], forward: string | undefined): string[] {
-  const kept = servers.filter((server) => !isLoopback(server));
+  const kept: string[] = [];
+  for (const server of servers) if (!isLoopback(server)) kept.push(server);
   if (forward !== undefined && kept.length < servers.length) return [forward, ...kept];
   if (kept.length > 0) return kept;
   return forward === undefined ? PUBLIC_SERVERS : [forward];

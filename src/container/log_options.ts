@@ -148,6 +148,7 @@ function readBoolean(text: string): boolean | undefined {
 export function logLimits({ driver, options }: LogChoice): LogLimits {
   const base = driver === "local" ? LOCAL : JSON_FILE;
   const { "max-size": size = "", "max-file": file = "", compress = "" } = options;
+  if (size === "" && file === "" && compress === "") return base;
   return {
     maxSize: readSize(size) ?? base.maxSize,
     maxFile: file === "" ? base.maxFile : Number(file),

@@ -129,10 +129,11 @@ export function checkImageVolume(path: string): string {
 
 /** What the root needs for mounts to travel out of it or into it; undefined is private. */
 export function rootPropagation(requests: readonly MountRequest[]): string | undefined {
-  const words = requests.map((request) =>
-    request.type === "bind" ? request.propagation : undefined
-  );
-  if (words.some((word) => word === "shared" || word === "rshared")) return "shared";
-  if (words.some((word) => word === "slave" || word === "rslave")) return "rslave";
-  return undefined;
+  let wanted: "rslave" | undefined;
+  for (const request of requests) {
+    const word = request.type === "bind" ? request.propagation : undefined;
+    if (word === "shared" || word === "rshared") return "shared";
+    if (word === "slave" || word === "rslave") wanted = "rslave";
+  }
+  return wanted;
 }

@@ -12,8 +12,10 @@ const SIGRTMAX = 64;
  * docker's words for anything else.
  */
 export function parseSignal(text: string): number {
-  const name = text.toUpperCase().replace(/^SIG/, "");
-  const number = /^\d+$/.test(name) ? Number(name) : NAMES.split(" ").indexOf(name);
+  const upper = text.toUpperCase();
+  const name = upper.startsWith("SIG") ? upper.slice("SIG".length) : upper;
+  const known = name === "" ? 0 : NAMES.split(" ").indexOf(name);
+  const number = known < 0 && /^\d+$/.test(name) ? Number(name) : known;
   if (number > 0 && number <= SIGRTMAX) return number;
   const realTime = realTimeSignal(name);
   if (realTime !== undefined) return realTime;

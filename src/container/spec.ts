@@ -38,7 +38,7 @@ export function makeSpec(
       env: environment(options, image.env, hostname),
       user: { uid: 0, gid: 0, additionalGids: [], umask: UMASK },
       capabilities: capabilitySets(chooseCapabilities(options.capAdd, options.capDrop), 0),
-      rlimits: options.ulimits.map(toRlimit),
+      rlimits: options.ulimits.length === 0 ? [] : options.ulimits.map(toRlimit),
       noNewPrivileges: options.noNewPrivileges,
       ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
     },
@@ -58,8 +58,10 @@ export function makeSpec(
 
 function linuxPart(options: RunOptions, host: ContainerHost): SpecLinux {
   const propagation = rootPropagation(options.mounts);
+  const namespaces: SpecLinux["namespaces"] = [];
+  for (const type of namespaceTypes(options)) namespaces.push({ type });
   return {
-    namespaces: namespaceTypes(options).map((type) => ({ type })),
+    namespaces,
     uidMappings: host.ids.uids,
     gidMappings: host.ids.gids,
     devices: defaultDevices(),

@@ -65,7 +65,8 @@ export function resolveUser(
   const supplementary = groupName === "" && user.name !== ""
     ? groupsOf(user.name, files.group)
     : [];
-  const added = groupAdd.map((group) => findGroup(group, files.group, "Unable to find group"));
+  const added: number[] = [];
+  for (const group of groupAdd) added.push(findGroup(group, files.group, "Unable to find group"));
   const additionalGids = unique([gid, ...supplementary, ...added]);
   if (additionalGids.length > MAX_GROUPS) {
     throw new TsboxError("limit-exceeded", `user "${spec}" is in more than ${MAX_GROUPS} groups`);

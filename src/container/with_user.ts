@@ -28,9 +28,7 @@ export function withUser(spec: RuntimeSpec, files: UserFiles): RuntimeSpec {
         ...launched.user,
         uid: user.uid,
         gid: user.gid,
-        additionalGids: canSetGroups(gidMappings)
-          ? user.additionalGids.filter((gid) => isMapped(gid, gidMappings))
-          : [],
+        additionalGids: canSetGroups(gidMappings) ? mapped(user.additionalGids, gidMappings) : [],
       },
       capabilities: capabilitySets(launched.capabilities.bounding, user.uid),
     },
@@ -43,7 +41,14 @@ function canSetGroups(gids: readonly SpecIdMapping[]): boolean {
 }
 
 function isMapped(id: number, map: readonly SpecIdMapping[]): boolean {
-  return map.some((m) => id >= m.containerID && id < m.containerID + m.size);
+  for (const m of map) if (id >= m.containerID && id < m.containerID + m.size) return true;
+  return false;
+}
+
+function mapped(ids: readonly number[], map: readonly SpecIdMapping[]): number[] {
+  const found: number[] = [];
+  for (const id of ids) if (isMapped(id, map)) found.push(id);
+  return found;
 }
 
 function requireMapped(what: "user" | "group", id: number, map: readonly SpecIdMapping[]): void {
@@ -63,6 +68,11 @@ function requireMapped(what: "user" | "group", id: number, map: readonly SpecIdM
 
 /** An empty HOME counts as missing. */
 function withHome(env: readonly string[], home: string): string[] {
-  if (env.some((pair) => pair.startsWith("HOME=") && pair !== "HOME=")) return [...env];
-  return [...env.filter((pair) => pair !== "HOME="), `HOME=${home}`];
+  const rest: string[] = [];
+  for (const pair of env) {
+    if (pair.startsWith("HOME=") && pair !== "HOME=") return [...env];
+    if (pair !== "HOME=") rest.push(pair);
+  }
+  rest.push(`HOME=${home}`);
+  return rest;
 }

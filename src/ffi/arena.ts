@@ -113,7 +113,8 @@ export class Arena {
         "Cannot start the process: its arguments and environment are too large",
       );
     }
-    const larger = new Uint8Array(Math.max(wanted, this.#bytes.length * 2));
+    const twice = this.#bytes.length * 2;
+    const larger = new Uint8Array(wanted > twice ? wanted : twice);
     larger.set(this.contents());
     this.#bytes = larger;
     this.#words = wordsOf(larger);
@@ -185,7 +186,7 @@ export class Arena {
     const index = (at - this.base) >>> 2;
     // An element of a Uint32Array takes a number modulo 2^32.
     this.#words[index] = value;
-    this.#words[index + 1] = value >= 0 && value < WORD ? 0 : Math.floor(value / WORD);
+    this.#words[index + 1] = value >= 0 && value < WORD ? 0 : upperHalf(value);
   }
 
   /** Copies 32-bit halves of words to an address of this arena. */
@@ -204,6 +205,14 @@ export class Arena {
     for (const [text, address] of this.#texts) if (address === at) return text;
     return undefined;
   }
+}
+
+/**
+ * The upper 32 bits of a 64-bit word, in two's complement for a negative one. Not by Math: nothing else on the way of
+ * a start needs that object, which is made when it is first asked for.
+ */
+export function upperHalf(value: number): number {
+  return (value - (value >>> 0)) / WORD;
 }
 
 function wordsOf(bytes: Uint8Array<ArrayBuffer>): Uint32Array {

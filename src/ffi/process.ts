@@ -149,8 +149,12 @@ export function opStdio(program: Program, stdio: readonly (Arg | undefined)[]): 
  * @returns where that one is then
  */
 export function opPlace(program: Program, placings: readonly Placing[], other: Arg = -1): Arg {
-  const places = placings.map(([, place]) => place);
-  const above = Math.max(...places) + 1;
+  const places: number[] = [];
+  let above = 0;
+  for (const [, place] of placings) {
+    places.push(place);
+    if (place >= above) above = place + 1;
+  }
   const outside = (fd: Arg): Arg => {
     if (typeof fd === "number" && !places.includes(fd)) return fd;
     const copy = program.register();
@@ -158,11 +162,12 @@ export function opPlace(program: Program, placings: readonly Placing[], other: A
     program.op("move a descriptor aside", "fcntl", args, { into: copy });
     return copy;
   };
-  const sources = placings.map(([fd]) => outside(fd));
+  const sources: Arg[] = [];
+  for (const [fd] of placings) sources.push(outside(fd));
   const kept = outside(other);
-  placings.forEach(([, place], i) => {
-    program.op("pass a descriptor on", "dup3", [sources[i] ?? -1, place, 0]);
-  });
+  for (let i = 0; i < places.length; i++) {
+    program.op("pass a descriptor on", "dup3", [sources[i] ?? -1, places[i] ?? -1, 0]);
+  }
   return kept;
 }
 

@@ -6,7 +6,7 @@
  * written into a small ELF file by elf.ts.
  */
 import { TsboxError } from "../errors.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, upperHalf } from "./arena.ts";
 import type { SyscallName } from "./numbers.ts";
 import { ARCH, type Arch, numbersOf } from "./numbers.ts";
 
@@ -144,17 +144,18 @@ export class Program {
       }
       // An element of a Uint32Array takes a number modulo 2^32.
       halves[half] = arg;
-      if (arg < 0 || arg >= WORD) halves[half + 1] = Math.floor(arg / WORD);
+      if (arg < 0 || arg >= WORD) halves[half + 1] = upperHalf(arg);
     }
     halves[at + AT.FLAGS] = flags;
     const { into } = options;
     if (into === undefined) return;
     halves[at + AT.INTO] = into.register;
-    halves[at + AT.INTO + 1] = Math.floor(into.register / WORD);
+    halves[at + AT.INTO + 1] = upperHalf(into.register);
   }
 
   #grow(needed: number): void {
-    const larger = new Uint32Array(Math.max(needed, this.#halves.length * 2));
+    const twice = this.#halves.length * 2;
+    const larger = new Uint32Array(needed > twice ? needed : twice);
     larger.set(this.#halves);
     this.#halves = larger;
   }

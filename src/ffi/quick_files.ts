@@ -105,7 +105,8 @@ export function readOpenFile(fd: number, path: string, limit = Infinity): Uint8A
 /** Room for the whole file, as far as it has a size: to double it again and again is to copy all of it twice. */
 function enlarged(bytes: Uint8Array, fd: number): Uint8Array<ArrayBuffer> {
   const size = bytes.length === PATH_MAX ? openFileStatus(fd)?.size ?? 0 : 0;
-  const larger = new Uint8Array(Math.max(bytes.length * 2, size + 1));
+  const twice = bytes.length * 2;
+  const larger = new Uint8Array(size < twice ? twice : size + 1);
   larger.set(bytes);
   return larger;
 }

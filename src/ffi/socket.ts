@@ -1,6 +1,6 @@
 /** Socket pairs between us and the children we make; messages keep their bounds, descriptors can travel. */
 import { ERRNO } from "./errno.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, upperHalf } from "./arena.ts";
 import { address, raw, sys } from "./libc.ts";
 import type { Register } from "./program.ts";
 
@@ -32,7 +32,7 @@ export interface Message {
 /** Waits for the next message, blocking; at most `size` bytes of it. @throws SyscallError */
 export function receive(fd: number, size: number): Message {
   // Above the size where a typed array's memory may still move (bun-facts K1).
-  const buffer = new Uint8Array(Math.max(size, 4096));
+  const buffer = new Uint8Array(size < 4096 ? 4096 : size);
   // struct msghdr, then the struct iovec and the control data that it points to.
   const words = new Float64Array(512);
   const halves = new Uint32Array(words.buffer);
@@ -54,7 +54,7 @@ export function receive(fd: number, size: number): Message {
 
 function setWord(halves: Uint32Array, at: number, value: number): void {
   halves[at] = value;
-  halves[at + 1] = Math.floor(value / 0x100000000);
+  halves[at + 1] = upperHalf(value);
 }
 
 function uninterrupted(call: () => number): number {

@@ -13,13 +13,15 @@ export class StandardStreams {
   /** Puts /dev/null in their places. @throws SyscallError when they cannot be kept; they are as they were then */
   constructor() {
     const what = "keep the standard descriptors";
-    this.#kept = [0, 1, 2].map((fd) => sys(what, "fcntl", fd, F_DUPFD_CLOEXEC, ASIDE));
+    const aside = (fd: number) => sys(what, "fcntl", fd, F_DUPFD_CLOEXEC, ASIDE);
+    this.#kept = [aside(0), aside(1), aside(2)];
     toNothing();
   }
 
   /** Whether what is written to output and error is taken, or refused, at once; true when they were closed. */
   get areReady(): boolean {
-    return this.#kept.slice(1).every(isWritable);
+    const [, out, err] = this.#kept;
+    return (out === undefined || isWritable(out)) && (err === undefined || isWritable(err));
   }
 
   /** Runs `action` with them in their places; nothing may be started meanwhile. */
@@ -40,12 +42,14 @@ export class StandardStreams {
 
   /** Gives them up. */
   close(): void {
-    this.#kept.forEach(closeFile);
+    for (const fd of this.#kept) closeFile(fd);
     this.#kept = [];
   }
 
   #putBack(): void {
-    this.#kept.forEach((fd, place) => raw("dup3", fd, place, 0));
+    for (let place = 0; place < this.#kept.length; place++) {
+      raw("dup3", this.#kept[place], place, 0);
+    }
   }
 }
 

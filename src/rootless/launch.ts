@@ -264,8 +264,8 @@ export class Launch {
 
   #text(name: string, file: FileCopy): string {
     const { arena } = this.#program;
-    const length = Math.max(0, arena.word(file.length.register));
-    if (length === 0) return "";
+    const length = arena.word(file.length.register);
+    if (length <= 0) return "";
     if (length < MAX_USER_FILE) return new TextDecoder().decode(view(file.at, length));
     throw tooLargeUserFile(name);
   }

@@ -9,13 +9,15 @@ import type { SelfCommand } from "./worker.ts";
 
 /**
  * A process that waits for days shall neither wake up nor be large: Bun looks at its heap every second, else, and
- * helpers of the collector and optimized code cost a fifth of its memory (5.3 MB written, 4.2 with these).
+ * helpers of the collector and optimized code cost a fifth of its memory (5.3 MB written, 4.2 with these). To compile
+ * an expression takes longer than to interpret it, for who uses each once.
  */
 export const QUIET = {
   BUN_GC_TIMER_DISABLE: "1",
   BUN_JSC_useConcurrentGC: "0",
   BUN_JSC_numberOfGCMarkers: "1",
   BUN_JSC_forceMiniVMMode: "1",
+  BUN_JSC_useRegExpJIT: "0",
 };
 
 /**

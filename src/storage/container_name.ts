@@ -1,5 +1,6 @@
 import { listDirectory } from "../ffi/listing.ts";
 import { exists, makeLinkIfFree, readLink, rename, unlink } from "../ffi/quick_files.ts";
+import { randomBytes } from "../ffi/random.ts";
 import { TsboxError } from "../errors.ts";
 import { withDirectoryLock } from "./container_lock.ts";
 
@@ -24,9 +25,15 @@ const SURNAMES =
   "lamarr leavitt liskov lovelace maxwell mcclintock meitner mendel naur newton noether pascal " +
   "perlman ritchie rubin sagan shannon somerville thompson tu turing volta wirth wu yalow yonath";
 
+/** At least 0, and less than 1. */
+function randomFraction(): number {
+  const [a = 0, b = 0] = randomBytes(2);
+  return (a * 256 + b) / 65536;
+}
+
 /** A name such as `nimble_noether`; the words are split only when a name is needed. */
-export function randomName(random: () => number = Math.random): string {
-  const pick = (words: string[]) => words[Math.floor(random() * words.length)] ?? "";
+export function randomName(random: () => number = randomFraction): string {
+  const pick = (words: string[]) => words[(random() * words.length) | 0] ?? "";
   return `${pick(ADJECTIVES.split(" "))}_${pick(SURNAMES.split(" "))}`;
 }
 
@@ -41,7 +48,7 @@ export function reserveName(dataRoot: string, id: string, name: string | undefin
     return name;
   }
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const digit = attempt < PLAIN_ATTEMPTS ? "" : String(Math.floor(Math.random() * 1000));
+    const digit = attempt < PLAIN_ATTEMPTS ? "" : String((randomFraction() * 1000) | 0);
     const drawn = randomName() + digit;
     if (reserve(dataRoot, id, drawn)) return drawn;
   }

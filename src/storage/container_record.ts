@@ -1,5 +1,6 @@
 import { launchNotes } from "../container/annotations.ts";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
+import { wallClock } from "../ffi/clock.ts";
 import { ERRNO } from "../ffi/errno.ts";
 import { exists, isErrno, readText, rename, unlink, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
@@ -91,9 +92,10 @@ export function summarizeSpec(spec: RuntimeSpec): SpecSummary {
 
 /** Now, as RFC 3339 in UTC with microseconds: containers made in one millisecond keep their order. */
 export function timestamp(): string {
-  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
-  const digits = String(micros % 1000).padStart(3, "0");
-  return new Date(Math.floor(micros / 1000)).toISOString().replace("Z", `${digits}Z`);
+  const micros = Number(wallClock() / 1000n);
+  const rest = micros % 1000;
+  const digits = String(rest).padStart(3, "0");
+  return new Date((micros - rest) / 1000).toISOString().replace("Z", `${digits}Z`);
 }
 
 /**
@@ -105,7 +107,7 @@ export function timestamp(): string {
  */
 export function writeRecord(directory: string, record: ContainerRecord): void {
   const text = JSON.stringify(record);
-  const path = `${directory}/container.json`;
+  const path = recordPath(directory);
   const rests = isAtRest(record);
   if (!rests) unsettle(directory);
   try {
@@ -116,6 +118,28 @@ export function writeRecord(directory: string, record: ContainerRecord): void {
   }
   if (rests) settleDown(directory);
 }
+
+/**
+ * {@link writeRecord} for who knows what is about to be true: all but the last step, which puts the record in its place.
+ * What was prepared and is never put there is lost with the next record that this process writes, or with the container.
+ * @returns that step, which throws as writeRecord
+ */
+export function prepareRecord(directory: string, record: ContainerRecord): () => void {
+  const path = recordPath(directory);
+  unsettle(directory);
+  try {
+    writeText(temporaryOf(path), JSON.stringify(record), 0o600);
+  } catch {
+    // On a full disk there are other ways.
+    return () => writeRecord(directory, record);
+  }
+  return () => rename(temporaryOf(path), path);
+}
+
+const recordPath = (directory: string) => `${directory}/container.json`;
+
+/** Where a record is until it is whole. */
+const temporaryOf = (path: string) => `${path}.${process.pid}`;
 
 /** Whether nothing runs in it, and nobody is to delete it. */
 export function isAtRest({ state: { status }, options }: Restable): boolean {
@@ -131,7 +155,7 @@ export function restsNow(directory: string): boolean {
 type Restable = Pick<ContainerRecord, "state"> & { options: Pick<RunOptions, "remove"> };
 
 function replaceRecord(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}`;
+  const temporary = temporaryOf(path);
   try {
     writeText(temporary, text, 0o600);
     rename(temporary, path);
@@ -177,7 +201,7 @@ export function changeRecord(
  */
 export function readRecord(directory: string): ContainerRecord | undefined {
   try {
-    const value: unknown = JSON.parse(readText(`${directory}/container.json`));
+    const value: unknown = JSON.parse(readText(recordPath(directory)));
     return isRecord(value) && belongsTo(directory, value) ? value : undefined;
   } catch {
     return undefined;
@@ -190,8 +214,8 @@ export function readRecord(directory: string): ContainerRecord | undefined {
  */
 export function hasUnreadableRecord(directory: string): boolean {
   // Between the two looks its maker may have written it.
-  return exists(`${directory}/container.json`) && readRecord(directory) === undefined &&
-    exists(`${directory}/container.json`);
+  return exists(recordPath(directory)) && readRecord(directory) === undefined &&
+    exists(recordPath(directory));
 }
 
 const OBJECTS = ["image", "options", "spec", "labels", "state"];

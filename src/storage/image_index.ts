@@ -220,7 +220,7 @@ export function findImageIn<T extends ImageEntry>(
  */
 function byPlainName<T extends ImageEntry>(images: readonly T[], text: string): T | undefined {
   const slash = text.indexOf("/");
-  const registry = text.slice(0, Math.max(slash, 0));
+  const registry = slash < 0 ? "" : text.slice(0, slash);
   const hasRegistry = registry === "localhost" || registry.includes(".") || registry.includes(":");
   const name = hasRegistry ? text : slash < 0 ? `docker.io/library/${text}` : `docker.io/${text}`;
   const canonical = text.includes(":", slash + 1) ? name : `${name}:latest`;

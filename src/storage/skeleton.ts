@@ -3,7 +3,8 @@ import { ensureDirectory, exists, writeText } from "../ffi/quick_files.ts";
 
 /** What every container mounts something on. */
 const DIRECTORIES = ["", "/dev", "/proc", "/sys", "/etc"];
-const FILES = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+const LAST = "/etc/resolv.conf";
+const FILES = ["/etc/hosts", "/etc/hostname", LAST];
 
 /**
  * Absolute path of a layer that lies below all of an image's: empty mount points for what a container gets in
@@ -13,8 +14,7 @@ const FILES = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
  */
 export function skeletonLayer(dataRoot: string): string {
   const path = `${dataRoot}/skeleton`;
-  const last = path + FILES.at(-1);
-  if (exists(last)) return path;
+  if (exists(path + LAST)) return path;
   for (const directory of DIRECTORIES) ensureDirectory(path + directory, 0o755);
   // Of several processes that do this at once each makes the same.
   for (const file of FILES) writeText(path + file, "", 0o644, O.CREAT);

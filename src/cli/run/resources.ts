@@ -23,7 +23,9 @@ export function parseResources(
   processors: () => number,
 ): Pick<RunOptions, "resources" | "oomScoreAdj" | "cgroupParent" | "cgroupns"> {
   const { flags } = line;
-  if (!RESOURCE_FLAGS.some(({ name }) => flags.has(name))) return {};
+  let isAny = false;
+  for (const { name } of RESOURCE_FLAGS) isAny ||= flags.has(name);
+  if (!isAny) return {};
   const reader = new FlagReader(line, grammar);
   const limits = { ...readLimits(reader), ...readRates(reader) };
   checkLimits(limits, processors());

@@ -39,8 +39,8 @@ export class ControlGroup {
     options: RunOptions,
     { env, uid }: EngineContext,
   ): Promise<ControlGroup | undefined> {
-    const { resources = {}, cgroupParent: parent } = options;
-    const needed = neededControllers(resources);
+    const { resources, cgroupParent: parent } = options;
+    const needed = resources === undefined ? [] : neededControllers(resources);
     try {
       return new ControlGroup(await openCgroupHome({ id, env, uid, parent, needed }));
     } catch (error) {
@@ -50,10 +50,10 @@ export class ControlGroup {
   }
 
   /** A group with the limits, for one life. @throws TsboxError when a limit is refused; no group is left then */
-  async begin({ resources = {} }: RunOptions): Promise<GivenCgroup> {
+  async begin({ resources }: RunOptions): Promise<GivenCgroup> {
     const group = makeCgroup(this.#home.path, this.#home.name);
     try {
-      applyLimits(group.path, resources);
+      if (resources !== undefined) applyLimits(group.path, resources);
     } catch (error) {
       await removeCgroup(group);
       throw error;

@@ -68,14 +68,18 @@ export class Hub implements ClientHandler {
   #abandoned = false;
   #emptied: (() => void) | undefined;
 
-  /** Listens in the container's directory. @throws Error when the socket cannot be made */
-  constructor(directory: string, orders: HubOrders, exec: HubExec) {
+  /**
+   * Listens in the container's directory.
+   * @param isNew no monitor can have left a socket there
+   * @throws Error when the socket cannot be made
+   */
+  constructor(directory: string, isNew: boolean, orders: HubOrders, exec: HubExec) {
     this.#orders = orders;
     this.#directory = openFile(directory, O.PATH | O.DIRECTORY);
     const unix = monitorSocket(this.#directory);
     const sockets = { monitor: unix, exec: execSocket(this.#directory) };
     this.#exec = new ExecService({ ...exec, sockets });
-    removeOld(unix);
+    if (!isNew) removeOld(unix);
     const clients = new WeakMap<object, Client>();
     this.#server = Bun.listen({
       unix,

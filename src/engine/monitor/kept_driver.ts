@@ -7,6 +7,6 @@ const DRIVERS = ["overlay", "fuse-overlayfs", "copy"] as const;
 export function driverOf(
   record: ContainerRecord | undefined,
 ): Pick<EngineContext, "storageDriver"> {
-  const storageDriver = DRIVERS.find((name) => name === record?.driver);
-  return storageDriver === undefined ? {} : { storageDriver };
+  for (const name of DRIVERS) if (name === record?.driver) return { storageDriver: name };
+  return {};
 }

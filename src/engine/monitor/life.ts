@@ -54,7 +54,9 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
       theirs.push(write);
     }
   }
-  const closeTheirs = () => theirs.splice(0).forEach(closeFile);
+  const closeTheirs = () => {
+    for (const fd of theirs.splice(0)) closeFile(fd);
+  };
   const [stdin = 0, stdout = 1, stderr = 2] = theirs;
   return {
     descriptors: [stdin, stdout, stderr],
@@ -67,9 +69,11 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
       closeSink(input);
     },
     async run(running) {
-      closeTheirs();
       const { terminal } = running;
       const { hub, log } = ends ??= await around.ends();
+      // First: somebody waits for this word, and nothing of what follows does before we are done with all of it.
+      around.started(running);
+      closeTheirs();
       if (terminal !== undefined) {
         setTerminalNonBlocking(terminal);
         outputs.push({ fd: terminal, kind: "stdout" });
@@ -77,7 +81,6 @@ export function monitoredLife(options: RunOptions, around: LifeSurroundings): Se
       }
       const inputOnce = options.interactive && !options.detach;
       hub.connect({ running, input, inputOnce, terminal });
-      around.started(running);
       const copies = outputs.splice(0).map((output) => copyOutput(output, { hub, log }));
       await running.ended;
       for (const copy of copies) copy.drain();

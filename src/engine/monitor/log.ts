@@ -54,10 +54,9 @@ class FileLog implements ContainerLog {
     const limits = logLimits(choice);
     const isJson = format === jsonFormat;
     this.#choice = choice;
-    this.#encoder = isJson
-      ? new JsonEncoder(Math.min(MAX_PIECE, limits.maxSize))
-      : new LocalEncoder();
-    this.#piece = Math.min(MAX_PIECE, Math.max(SMALL_PIECE, limits.maxSize));
+    const piece = limits.maxSize < MAX_PIECE ? limits.maxSize : MAX_PIECE;
+    this.#encoder = isJson ? new JsonEncoder(piece) : new LocalEncoder();
+    this.#piece = piece < SMALL_PIECE ? SMALL_PIECE : piece;
     this.#files = new RotatingLog({
       ...limits,
       directory: logDirectory(directory),

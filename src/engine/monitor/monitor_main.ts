@@ -6,6 +6,7 @@
 import { parseSignal } from "../../container/signals.ts";
 import { nextPause, startsAgain } from "../../container/restart_policy.ts";
 import type { RunOptions } from "../../container/run_options.ts";
+import { monotonicClock } from "../../ffi/clock.ts";
 import { closeFile, readOpenFile } from "../../ffi/quick_files.ts";
 import { type ContainerRecord, readRecord } from "../../storage/container_record.ts";
 import type { StoredImage } from "../../storage/image_index.ts";
@@ -130,7 +131,9 @@ class Monitor {
     this.#context = { ...request.context, env };
     this.#status = status;
     this.#host = {
-      self: request.self,
+      get self() {
+        return request.self;
+      },
       userName: request.userName,
       notice: (text) => status.send({ kind: "notice", text }),
       print: () => {},
@@ -195,10 +198,10 @@ class Monitor {
     let { previous } = it;
     for (let pause: number | undefined;;) {
       this.#stopper.begin();
-      const begin = performance.now();
+      const begin = monotonicClock();
       // Limits and the policy may have been changed meanwhile.
       const record = await this.#live({ ...it, previous, options: previous?.options ?? options });
-      const lasted = performance.now() - begin;
+      const lasted = monotonicClock() - begin;
       const exitCode = this.#exitCode = record.state.status === "exited"
         ? record.state.exitCode
         : 0;
@@ -228,10 +231,11 @@ class Monitor {
   }
 
   /** The log and the socket, which outlive each life. */
-  async #ends({ container: { id, directory }, options }: Monitored): Promise<Ends> {
+  async #ends({ container: { id, directory }, options, previous }: Monitored): Promise<Ends> {
+    const isNew = previous === undefined;
     const log = this.#log ??= await openLog(directory, id, options.log);
     const exec = { id, context: this.#context, cold: () => this.#goToSleep() };
-    const hub = this.#hub ??= new Hub(directory, this.#stopper, exec);
+    const hub = this.#hub ??= new Hub(directory, isNew, this.#stopper, exec);
     return { hub, log };
   }
 
@@ -272,10 +276,10 @@ class Monitor {
       size: this.#hub?.size,
       ends: () => this.#ends(it),
       started: (running) => {
+        this.#status.started(container.id);
         if (progress.record !== undefined) this.#log?.begin(progress.record);
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
-        this.#status.started(container.id);
         keepSpare(container.directory);
         this.#group?.watchMemory(() => {
           const { record } = progress;

@@ -28,9 +28,18 @@ export function monitorRequest(
   job: MonitorJob,
   attached: boolean,
   { env: _, ...context }: EngineContext,
-  { self, userName }: RunHost,
+  host: RunHost,
 ): MonitorRequest {
-  return { context, self, userName, attached, job };
+  return {
+    context,
+    // Asked for when it is needed: to find out where our executable is takes a moment.
+    get self() {
+      return host.self;
+    },
+    userName: host.userName,
+    attached,
+    job,
+  };
 }
 
 export type MonitorJob =

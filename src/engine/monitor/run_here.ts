@@ -37,7 +37,8 @@ export async function runHere(
   caller: Caller,
 ): Promise<number> {
   let pulled = false;
-  const image = await imageOfRun(options, context, { ...host, pulling: () => pulled = true });
+  host.pulling = () => pulled = true;
+  const image = await imageOfRun(options, context, host);
   const job = jobOf(options, image);
   if (!pulled) return await monitorHere(job, context, host, caller, image);
   // What a pull has loaded would stay for as long as the container runs.

@@ -44,7 +44,10 @@ export function thermalThrottle(): string[] {
 
 /** With `--ipc host` the host's message queues are bound, which not every host has mounted. */
 export function withoutMissingQueue(mounts: readonly SpecMount[]): SpecMount[] {
-  return mounts.filter(({ type, source }) =>
-    type !== "bind" || source !== "/dev/mqueue" || exists(source)
-  );
+  const there: SpecMount[] = [];
+  for (const mount of mounts) {
+    const isQueue = mount.type === "bind" && mount.source === "/dev/mqueue";
+    if (!isQueue || exists(mount.source)) there.push(mount);
+  }
+  return there;
 }

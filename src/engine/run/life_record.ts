@@ -4,6 +4,7 @@ import { currentBoot, processStart } from "../../storage/container_lock.ts";
 import {
   changeRecord,
   type ContainerRecord,
+  prepareRecord,
   timestamp,
   writeRecord,
 } from "../../storage/container_record.ts";
@@ -40,16 +41,23 @@ export function begin(it: Run, launch: Launch, record: ContainerRecord): Beginni
   const started = { ...record, state };
   if (it.options.remove) launch.prepareLeave(untouchedDeletion(dataRoot, id));
   const lines = eventLines(startEvents(it, started));
+  const write = startedRecord(it, started);
   const announce = () => {
-    writeStarted(it, started);
+    write();
     logLines(dataRoot, lines);
   };
   return { state, announce };
 }
 
-/** Of a container that was there before a command may have changed the record since we read it: its name, its limits. */
-function writeStarted({ container: { directory }, previous }: Run, record: ContainerRecord): void {
-  if (previous === undefined) return writeRecord(directory, record);
+/** What writes down that it runs. Only of a new container nobody can change the record meanwhile. */
+function startedRecord({ container: { directory }, previous }: Run, record: ContainerRecord) {
+  return previous === undefined
+    ? prepareRecord(directory, record)
+    : () => writeStarted(directory, record);
+}
+
+/** A command may have changed the record since we read it: its name, its limits. */
+function writeStarted(directory: string, record: ContainerRecord): void {
   const { state, spec, driver, ports = [], restartCount = 0, stoppedByUser = false } = record;
   const ours = { state, spec, driver, ports, restartCount, stoppedByUser };
   const changed = changeRecord(directory, (now) => ({ ...now, ...ours }));

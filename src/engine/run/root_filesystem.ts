@@ -45,8 +45,8 @@ export function imageFilesystem(
   place: ContainerPlace,
 ): Promise<RootFilesystem> | RootFilesystem {
   const { options, container: { directory }, context: { dataRoot } } = place;
-  const lower = image.chainIDs.map((id) => layerDirectory(dataRoot, id)).reverse();
-  lower.push(skeletonLayer(dataRoot));
+  const lower = [skeletonLayer(dataRoot)];
+  for (const id of image.chainIDs) lower.unshift(layerDirectory(dataRoot, id));
   if (driver.name === "copy") return copied(lower, place);
   const layered = { lower, upper: `${directory}/upper`, work: `${directory}/work` };
   makeUpper(layered);

@@ -24,8 +24,10 @@ export function hierarchyMount(): string | undefined {
  */
 export function cgroupOf(pid: number | "self"): string | undefined {
   const mount = hierarchyMount();
-  const line = /^0::(\/.*)$/m.exec(readTextIfAny(`/proc/${pid}/cgroup`) ?? "");
-  const path = line?.[1];
+  let path: string | undefined;
+  for (const line of (readTextIfAny(`/proc/${pid}/cgroup`) ?? "").split("\n")) {
+    if (line.startsWith("0::/")) path ??= line.slice("0::".length);
+  }
   if (mount === undefined || path === undefined || path.startsWith("/..")) return undefined;
   return path === "/" ? mount : mount + path;
 }
@@ -65,7 +67,11 @@ export function parentOf(directory: string): string {
 
 /** The words of a control file; none when it cannot be read. */
 export function wordsOf(path: string): string[] {
-  return (readTextIfAny(path) ?? "").split(/\s+/).filter((word) => word !== "");
+  const words: string[] = [];
+  for (const word of (readTextIfAny(path) ?? "").replaceAll("\n", " ").split(" ")) {
+    if (word !== "") words.push(word);
+  }
+  return words;
 }
 
 /** Writes a control file. @returns 0 or `-errno` */

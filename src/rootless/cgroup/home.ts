@@ -175,11 +175,15 @@ function freeHome(needed: readonly Controller[], refused?: string): string {
 
 /** Takes away what killed monitors left in a home. */
 function withoutLeft(path: string): string {
-  discardUnused(path, listDirectory(path).map((entry) => entry.name).filter(isContainers));
+  const left: string[] = [];
+  for (const { name } of listDirectory(path)) if (isContainers(name)) left.push(name);
+  discardUnused(path, left);
   return path;
 }
 
-const isContainers = (name: string): boolean => /^tsbox-[0-9a-f]{64}$/.test(name);
+// The expression last: most starts have nothing to compile it for.
+const isContainers = (name: string): boolean =>
+  name.startsWith(PREFIX) && name.length === PREFIX.length + 64 && /^tsbox-[0-9a-f]*$/.test(name);
 
 /** Any will do; with controllers if that costs nothing. */
 function plainHome(ours: readonly string[]): string {

@@ -26,7 +26,7 @@ export function sessionBusPath(
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   const [first = ""] = (env["DBUS_SESSION_BUS_ADDRESS"] ?? "").split(";");
-  const path = /^unix:(?:.*,)?path=([^,]*)/.exec(first)?.[1];
+  const path = first === "" ? undefined : /^unix:(?:.*,)?path=([^,]*)/.exec(first)?.[1];
   const runtime = env["XDG_RUNTIME_DIR"];
   const found = path === undefined ? runtime && `${runtime}/bus` : unescaped(path);
   return found && found.startsWith("/") && exists(found) ? found : undefined;

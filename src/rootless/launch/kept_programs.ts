@@ -79,7 +79,7 @@ function readKept(keeping: Keeping, question: string): KeptLaunch | undefined {
   const bytes = readWhole(fd, path);
   const decoder = new TextDecoder();
   const end = bytes.indexOf(NEWLINE);
-  if (decoder.decode(bytes.subarray(0, Math.max(end, 0))) !== question) return undefined;
+  if (end < 0 || decoder.decode(bytes.subarray(0, end)) !== question) return undefined;
   const sum = bytes.indexOf(NEWLINE, end + 1);
   if (decoder.decode(bytes.subarray(end + 1, sum)) !== sumOf(bytes.subarray(sum + 1))) {
     return undefined;

@@ -22,9 +22,11 @@ const NAMES: readonly string[] = [
   "RTTIME",
 ];
 
+const PREFIX = "RLIMIT_";
+
 /** The kernel's number of `RLIMIT_X`. @throws TsboxError "invalid-argument" */
 export function rlimitNumber(type: string): number {
-  const number = NAMES.indexOf(type.replace(/^RLIMIT_/, ""));
+  const number = NAMES.indexOf(type.startsWith(PREFIX) ? type.slice(PREFIX.length) : type);
   if (number >= 0) return number;
   throw new TsboxError(
     "invalid-argument",

@@ -216,11 +216,14 @@ export function boundDirectories(
   subpaths: LaunchNotes["subpaths"],
   isDirectory: (source: string) => boolean,
 ): boolean[] {
-  return mounts.map(({ destination, type, source }) => {
-    if (type !== "bind") return false;
+  const found: boolean[] = [];
+  for (const { destination, type, source } of mounts) {
     const subpath = subpaths[destination];
-    return isDirectory(subpath === undefined ? source : `${source}/${subpath}`);
-  });
+    found.push(
+      type === "bind" && isDirectory(subpath === undefined ? source : `${source}/${subpath}`),
+    );
+  }
+  return found;
 }
 
 function opFileSystems(

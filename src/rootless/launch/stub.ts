@@ -260,10 +260,11 @@ export function opExecute(program: Program, target: SpecProcess): readonly strin
   const candidates = execCandidates(target.args[0] ?? "", target.env);
   const args = arena.vector(target.args);
   const env = arena.vector(target.env);
-  candidates.forEach((path, i) => {
-    const ignore = i < candidates.length - 1;
+  let left = candidates.length;
+  for (const path of candidates) {
+    const ignore = --left > 0;
     program.op(`execute ${path}`, "execve", [arena.text(path), args, env], { ignore });
-  });
+  }
   return candidates;
 }
 
