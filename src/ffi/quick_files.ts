@@ -31,6 +31,8 @@ const first = paths.subarray(0, PATH_MAX - 1);
 const second = paths.subarray(PATH_MAX, 2 * PATH_MAX - 1);
 const words = new Uint32Array(PATH_MAX);
 const WORDS = address(words);
+/** What the beginning of a file is read into: small ones need no memory that nobody has touched yet. */
+const piece = new Uint8Array(PATH_MAX);
 const encoder = new TextEncoder();
 
 function put(room: Uint8Array, at: number, path: string): number {
@@ -93,11 +95,13 @@ export function readBytes(path: string): Uint8Array {
  * @param limit bytes after which nothing more is read @throws SyscallError that names `path`
  */
 export function readOpenFile(fd: number, path: string, limit = Infinity): Uint8Array {
-  let bytes = new Uint8Array(PATH_MAX);
+  let bytes = piece;
   for (let length = 0;;) {
     if (length === bytes.length) bytes = enlarged(bytes, fd);
     const got = raw("read", fd, address(bytes) + length, bytes.length - length);
-    if (got === 0 || length >= limit) return bytes.subarray(0, length);
+    if (got === 0 || length >= limit) {
+      return bytes === piece ? bytes.slice(0, length) : bytes.subarray(0, length);
+    }
     if (got !== -ERRNO.EINTR) length += checked(got, "read", "read", path);
   }
 }

@@ -135,6 +135,8 @@ export class Launch {
   readonly #channel: { ours: number; theirs: number };
   readonly #stub: number;
   readonly #init: number | undefined;
+  /** Both of them. */
+  readonly #executables: number[];
   readonly #hardNofile = hardLimitOfFiles();
   #likeness: Likeness | undefined;
   /** What was written that may be worth keeping. */
@@ -153,6 +155,7 @@ export class Launch {
     this.#channel = socketPair();
     this.#stub = emptyFile("tsbox-start");
     this.#init = init && sealedFile("tsbox-init", init);
+    this.#executables = this.#init === undefined ? [this.#stub] : [this.#stub, this.#init];
     const { program, pid } = beginProgram({
       userns: userns.fd,
       namespaces,
@@ -314,6 +317,8 @@ export class Launch {
     this.#startGuard();
     this.#settleGuard();
     this.#say(1);
+    // The first process has its own; what it executes is not in our way then.
+    this.#closeFiles();
     return () => {
       const terminal = this.#waitExecuted(stub, process);
       this.#over = true;
@@ -414,8 +419,12 @@ export class Launch {
 
   #close(): void {
     raw("close", this.#channel.ours);
-    raw("close", this.#stub);
-    if (this.#init !== undefined) raw("close", this.#init);
+    this.#closeFiles();
+  }
+
+  /** Those that the first process executes. Once: a second close could hit somebody else's descriptor. */
+  #closeFiles(): void {
+    for (const fd of this.#executables.splice(0)) raw("close", fd);
   }
 
   /** What {@link leave} has done. For a container that is being executed. */

@@ -18,9 +18,9 @@ export interface Session {
   prepare?(): Promise<void>;
   /**
    * The container is about to run: from now on signals are for it.
-   * @param alone there is nothing to do for it until it has ended
+   * @param isAlone whether there is nothing to do for it until it has ended
    */
-  starting(alone: boolean): void;
+  starting(isAlone: () => boolean): void;
   /** Closes everything, unless the container was started. */
   abandon(): void;
   /** Serves the container until it has ended; resolves to whether all that it wrote is delivered. */
@@ -41,8 +41,8 @@ function streamSession(options: RunOptions, host: RunHost): Session {
   let wait: HeldWait | undefined;
   return {
     descriptors: stdio.descriptors,
-    starting(alone) {
-      wait = alone && !stdio.copying ? signals.hold() : undefined;
+    starting(isAlone) {
+      wait = !stdio.copying && isAlone() ? signals.hold() : undefined;
       if (wait === undefined) signals.start();
     },
     abandon() {

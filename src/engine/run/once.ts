@@ -152,35 +152,36 @@ async function runSpec(
   const { descriptors: stdio, terminal } = session;
   const { rootfs } = root;
   const planOnly = options.debugPlan;
-  let launch: Launch;
-  let record: ContainerRecord;
+  const recorded = () => progress.record ??= recordOf(it, root, spec);
   try {
-    launch = await it.launch();
+    const launch = await it.launch();
     const keeping = keepingOf(it);
     launch.setUp({ spec, rootfs, isDirectory, stdio, terminal, planOnly, keeping });
     await session.prepare?.();
-  } finally {
-    // After the child has got its work, which takes longer than ours; one that fails stays with its record.
-    record = progress.record = recordOf(it, root, spec);
-  }
-  // While the root is being made.
-  const filter = launch.hasFilter ? undefined : await seccompFilter(spec, kernelRelease);
-  const { process } = withUser(spec, launch.userFiles());
-  if (planOnly) {
-    host.print(launch.plan(process, filter));
-    return { exitCode: 0, delivered: true };
-  }
-  const warning = await network.ready();
-  if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
-  session.starting(record.healthcheck === undefined);
-  const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
-  const executed = launch.execute(process, filter);
-  const beginning = begin(it, launch, record);
-  const running = executed();
-  try {
-    return await serve(it, { launch, running }, record, beginning, progress);
-  } finally {
-    endOrphans?.();
+    // While the root is being made.
+    const filter = launch.hasFilter ? undefined : await seccompFilter(spec, kernelRelease);
+    const { process } = withUser(spec, launch.userFiles());
+    if (planOnly) {
+      host.print(launch.plan(process, filter));
+      return { exitCode: 0, delivered: true };
+    }
+    const warning = await network.ready();
+    if (warning !== undefined) host.notice(`tsbox: warning: ${warning}`);
+    session.starting(() => recorded().healthcheck === undefined);
+    const endOrphans = options.pid === "host" ? await orphansOf(launch.pid) : undefined;
+    const executed = launch.execute(process, filter);
+    // While the process is on its way to its command.
+    const beginning = begin(it, launch, recorded());
+    const running = executed();
+    try {
+      return await serve(it, { launch, running }, recorded(), beginning, progress);
+    } finally {
+      endOrphans?.();
+    }
+  } catch (error) {
+    // One that fails stays with its record.
+    recorded();
+    throw error;
   }
 }
 
@@ -199,9 +200,11 @@ async function serve(
   try {
     record.state = state;
     announce();
-    launch.keep();
     if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
-    delivered = await session.run(running);
+    const over = session.run(running);
+    // Now that whoever waited has been told.
+    launch.keep();
+    delivered = await over;
   } finally {
     endChecks();
     running.signal(SIGKILL);
