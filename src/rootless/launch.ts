@@ -9,7 +9,8 @@ import { emptyFile, fillAndSeal, sealedFile } from "../ffi/memfd.ts";
 import { toElf } from "../ffi/elf.ts";
 import { runProgram } from "../ffi/executor.ts";
 import { ended, type Ending, errorOf, sendSignal, waitBlocking } from "../ffi/process.ts";
-import { receive, socketPair } from "../ffi/socket.ts";
+import { keepApart, type KeptApart } from "../ffi/processors.ts";
+import { type Message, receive, socketPair } from "../ffi/socket.ts";
 import { PR, SIGKILL } from "../ffi/constants.ts";
 import type { UserFiles } from "../container/user.ts";
 import type { NamespaceType, RuntimeSpec, SpecProcess } from "../oci/runtime_spec.ts";
@@ -145,6 +146,7 @@ export class Launch {
   #files: UserFileCopies | undefined;
   #guard: Guard | undefined;
   #made = false;
+  #apart: KeptApart | undefined;
   #ready = false;
   #over = false;
 
@@ -232,7 +234,19 @@ export class Launch {
   /** Lets the first process run what was appended. @param words one for each time that it waits */
   #goOn(words: number): void {
     this.#program.extend();
+    this.#spread();
     this.#say(words);
+  }
+
+  /** The first process may be waiting behind us, on our processor; it begins before it can be woken elsewhere. */
+  #spread(): void {
+    if (!this.#made && this.pid > 0) this.#apart = keepApart(this.pid);
+  }
+
+  /** Of the channel. */
+  #receive(size: number): Message {
+    const action = () => receive(this.#channel.ours, size);
+    return this.#apart === undefined ? action() : this.#apart.waitFor(action);
   }
 
   /** Words to the first process. When that is gone this fails, and waiting for its answer tells why. */
@@ -294,7 +308,7 @@ export class Launch {
 
   #waitReady(): void {
     if (this.#ready) return;
-    if (this.pid > 0 && receive(this.#channel.ours, 1).bytes.length === 0) throw this.#failed();
+    if (this.pid > 0 && this.#receive(1).bytes.length === 0) throw this.#failed();
     this.#ready = true;
   }
 
@@ -316,6 +330,7 @@ export class Launch {
     fillAndSeal(this.#stub, toElf(stub.program));
     this.#startGuard();
     this.#settleGuard();
+    this.#apart?.letGo();
     this.#say(1);
     // The first process has its own; what it executes is not in our way then.
     this.#closeFiles();
@@ -380,12 +395,11 @@ export class Launch {
 
   /** Reads the channel to its end, which is the command's execve. */
   #waitExecuted(stub: Stub, process: SpecProcess): number | undefined {
-    const channel = this.#channel.ours;
-    const first = receive(channel, 16);
+    const first = this.#receive(16);
     const { descriptor: terminal } = first;
-    const report = terminal === undefined ? first.bytes : receive(channel, 16).bytes;
+    const report = terminal === undefined ? first.bytes : this.#receive(16).bytes;
     if (report.length === 16) {
-      const results = receive(channel, MAX_REPORT).bytes;
+      const results = this.#receive(MAX_REPORT).bytes;
       this.#reap();
       throw stubFailure(stub, process, report, results);
     }
