@@ -25,15 +25,12 @@ const PT_GNU_STACK = 0x6474e551;
 
 /** `mov edi, header` or `movz/movk x0, header`: the executor's argument, there being no caller. */
 function entryCode(arch: Arch, header: number): Uint8Array {
-  const code = new DataView(new ArrayBuffer(arch === "arm64" ? 8 : 5));
-  if (arch === "arm64") {
-    code.setUint32(0, (0xd2800000 | ((header & 0xffff) << 5)) >>> 0, true);
-    code.setUint32(4, (0xf2a00000 | ((header >>> 16) << 5)) >>> 0, true);
-  } else {
-    code.setUint8(0, 0xbf);
-    code.setUint32(1, header, true);
+  if (arch !== "arm64") {
+    return new Uint8Array([0xbf, header, header >>> 8, header >>> 16, header >>> 24]);
   }
-  return new Uint8Array(code.buffer);
+  const low = 0xd2800000 | ((header & 0xffff) << 5);
+  const high = 0xf2a00000 | ((header >>> 16) << 5);
+  return new Uint8Array(new Uint32Array([low, high]).buffer);
 }
 
 /** The program, whose arena is an image at {@link IMAGE_BASE}, as the bytes of an executable file. */
@@ -45,25 +42,23 @@ export function toElf(program: Program): Uint8Array {
   const code = executorCode(arch);
   const file = new Uint8Array(DATA_OFFSET + data.length);
   const codeEnd = ENTRY_OFFSET + entry.length + code.length;
-  writeHeaders(new DataView(file.buffer), arch, codeEnd, data.length);
+  writeHeaders(new Uint32Array(file.buffer, 0, DATA_OFFSET / 4), arch, codeEnd, data.length);
   file.set(entry, ENTRY_OFFSET);
   file.set(code, ENTRY_OFFSET + entry.length);
   file.set(data, DATA_OFFSET);
   return file;
 }
 
-function writeHeaders(out: DataView, arch: Arch, codeSize: number, dataSize: number): void {
-  out.setUint32(0, 0x7f454c46); // \x7fELF
-  out.setUint32(4, 0x02010100); // 64 bit, little endian, version 1, System V
-  out.setUint16(16, 2, true); // ET_EXEC
-  out.setUint16(18, arch === "arm64" ? 183 : 62, true);
-  out.setUint32(20, 1, true);
-  out.setUint32(24, CODE_ADDRESS + ENTRY_OFFSET, true);
-  out.setUint32(32, EHDR_SIZE, true);
-  out.setUint16(52, EHDR_SIZE, true);
-  out.setUint16(54, PHDR_SIZE, true);
-  out.setUint16(56, PHDR_COUNT, true);
-  out.setUint16(58, 64, true);
+/** @param out the file by 32-bit halves of words, which are little-endian here as in the file */
+function writeHeaders(out: Uint32Array, arch: Arch, codeSize: number, dataSize: number): void {
+  out[0] = 0x464c457f; // \x7fELF
+  out[4 / 4] = 0x00010102; // 64 bit, little endian, version 1, System V
+  out[16 / 4] = 2 | (arch === "arm64" ? 183 : 62) << 16; // ET_EXEC
+  out[20 / 4] = 1;
+  out[24 / 4] = CODE_ADDRESS + ENTRY_OFFSET;
+  out[32 / 4] = EHDR_SIZE;
+  out[52 / 4] = EHDR_SIZE | PHDR_SIZE << 16;
+  out[56 / 4] = PHDR_COUNT | 64 << 16;
   writeSegment(out, 0, {
     type: PT_LOAD,
     flags: 5,
@@ -90,14 +85,14 @@ interface Segment {
   size: number;
 }
 
-function writeSegment(out: DataView, index: number, segment: Segment): void {
-  const at = EHDR_SIZE + index * PHDR_SIZE;
-  out.setUint32(at, segment.type, true);
-  out.setUint32(at + 4, segment.flags, true);
-  out.setUint32(at + 8, segment.offset, true);
-  out.setUint32(at + 16, segment.address, true);
-  out.setUint32(at + 24, segment.address, true);
-  out.setUint32(at + 32, segment.size, true);
-  out.setUint32(at + 40, segment.size, true);
-  out.setUint32(at + 48, SEGMENT_ALIGN, true);
+function writeSegment(out: Uint32Array, index: number, segment: Segment): void {
+  const at = (EHDR_SIZE + index * PHDR_SIZE) / 4;
+  out[at] = segment.type;
+  out[at + 1] = segment.flags;
+  out[at + 2] = segment.offset;
+  out[at + 4] = segment.address;
+  out[at + 6] = segment.address;
+  out[at + 8] = segment.size;
+  out[at + 10] = segment.size;
+  out[at + 12] = SEGMENT_ALIGN;
 }

@@ -8,7 +8,7 @@ import { ARCH } from "./numbers.ts";
 import type { Program } from "./program.ts";
 
 const PAGE = 4096;
-const SIG_IGN = 1n;
+const SIG_IGN = 1;
 const PROT_READ_WRITE = 3;
 const PROT_READ_EXEC = 5;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
@@ -34,10 +34,11 @@ function load(): (header: number) => number {
 
 /** A caller may have left SIGCHLD ignored: then nobody can wait for a child, and how it ended is lost. */
 function heedChildren(): void {
-  // struct sigaction, whose first word is the handler.
-  const action = new BigUint64Array(4);
+  // struct sigaction, four words, of which the first is the handler.
+  const action = new Uint32Array(8);
   raw("rt_sigaction", SIGCHLD, 0, address(action), 8);
-  if (action[0] === SIG_IGN) raw("rt_sigaction", SIGCHLD, address(action.fill(0n)), 0, 8);
+  if (action[0] !== SIG_IGN || action[1] !== 0) return;
+  raw("rt_sigaction", SIGCHLD, address(action.fill(0)), 0, 8);
 }
 
 /**
@@ -50,8 +51,8 @@ function heedChildren(): void {
 export function runProgram(program: Program): number {
   execute ??= load();
   const header = program.seal();
-  const all = new BigUint64Array([0xffff_ffff_ffff_ffffn]);
-  const before = new BigUint64Array(1);
+  const all = new Uint32Array(2).fill(0xffff_ffff);
+  const before = new Uint32Array(2);
   raw("rt_sigprocmask", SIG_SETMASK, address(all), address(before), 8);
   try {
     return execute(header);

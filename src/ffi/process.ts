@@ -26,14 +26,14 @@ export function exitStatus(ending: Ending): number {
 
 /** Waits for a child of ours, blocking. @throws SyscallError ECHILD when it is not our child */
 export function waitBlocking(pid: number): Ending {
-  const status = new Int32Array(1);
+  const status = new Uint32Array(1);
   sys(`wait for process ${pid}`, "wait4", pid, address(status), 0, 0);
   return endingOf(status[0] ?? 0);
 }
 
 /** How a child of ours ended, if it has. */
 export function poll(pid: number): Ending | undefined {
-  const status = new Int32Array(1);
+  const status = new Uint32Array(1);
   return raw("wait4", pid, address(status), WNOHANG, 0) === pid
     ? endingOf(status[0] ?? 0)
     : undefined;
@@ -68,7 +68,7 @@ export function sendSignal(pid: number, signal: number): boolean {
 
 /** A pipe whose ends are close-on-exec. */
 export function pipe(): { read: number; write: number } {
-  const ends = new Int32Array(2);
+  const ends = new Uint32Array(2);
   sys("make a pipe", "pipe2", address(ends), 0o2000000);
   return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
 }

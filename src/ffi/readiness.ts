@@ -11,18 +11,18 @@ const O_ACCMODE = 3;
 /** ppoll(2) on one descriptor; errors and hang-ups count as ready: the call will tell. */
 function isReady(fd: number, events: number, milliseconds = 0): boolean {
   // struct pollfd { int fd; short events; short revents; }
-  const poll = new Int32Array(new ArrayBuffer(8));
+  const poll = new Uint32Array(2);
   poll[0] = fd;
   poll[1] = events;
   return raw("ppoll", address(poll), 1, address(timespec(milliseconds)), 0, 0) > 0;
 }
 
-/** struct timespec { seconds; nanoseconds } of a duration. */
-export function timespec(milliseconds: number): BigInt64Array {
-  // Nearly always; the code below would cost every start a tenth of a millisecond.
-  if (milliseconds === 0) return new BigInt64Array(2);
-  const seconds = Math.trunc(milliseconds / 1000);
-  return new BigInt64Array([BigInt(seconds), BigInt(Math.round((milliseconds % 1000) * 1e6))]);
+/** struct timespec { seconds; nanoseconds } of a duration, as halves of words. */
+export function timespec(milliseconds: number): Uint32Array {
+  const time = new Uint32Array(4);
+  time[0] = milliseconds / 1000;
+  time[2] = (milliseconds % 1000) * 1e6;
+  return time;
 }
 
 /** Whether a read would return at once, be it with bytes, the end or an error. */

@@ -18,7 +18,7 @@ const CONTROL = 24;
 
 /** Two connected sockets of type SOCK_SEQPACKET, both close-on-exec. @throws SyscallError */
 export function socketPair(): { ours: number; theirs: number } {
-  const ends = new Int32Array(2);
+  const ends = new Uint32Array(2);
   sys("make a socket pair", "socketpair", AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0, address(ends));
   return { ours: ends[0] ?? -1, theirs: ends[1] ?? -1 };
 }
@@ -34,9 +34,8 @@ export function receive(fd: number, size: number): Message {
   // Above the size where a typed array's memory may still move (bun-facts K1).
   const buffer = new Uint8Array(size < 4096 ? 4096 : size);
   // struct msghdr, then the struct iovec and the control data that it points to.
-  const words = new Float64Array(512);
-  const halves = new Uint32Array(words.buffer);
-  const at = address(words);
+  const halves = new Uint32Array(1024);
+  const at = address(halves);
   setWord(halves, VECTOR, address(buffer));
   setWord(halves, VECTOR + 2, size);
   setWord(halves, HEADER.VECTOR, at + VECTOR * 4);

@@ -1,6 +1,6 @@
 import { launchNotes } from "../container/annotations.ts";
 import type { PortMapping, RunOptions } from "../container/run_options.ts";
-import { wallClock } from "../ffi/clock.ts";
+import { wallMicroseconds } from "../ffi/clock.ts";
 import { ERRNO } from "../ffi/errno.ts";
 import { exists, isErrno, readText, rename, unlink, writeText } from "../ffi/quick_files.ts";
 import { withDirectoryLock } from "./container_lock.ts";
@@ -92,7 +92,7 @@ export function summarizeSpec(spec: RuntimeSpec): SpecSummary {
 
 /** Now, as RFC 3339 in UTC with microseconds: containers made in one millisecond keep their order. */
 export function timestamp(): string {
-  const micros = Number(wallClock() / 1000n);
+  const micros = wallMicroseconds();
   const rest = micros % 1000;
   const digits = String(rest).padStart(3, "0");
   return new Date((micros - rest) / 1000).toISOString().replace("Z", `${digits}Z`);

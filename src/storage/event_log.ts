@@ -3,7 +3,7 @@
  * write(2), which nobody else's comes between. Every run comes by: nothing of Node's is loaded for it.
  */
 import { O } from "../ffi/constants.ts";
-import { wallClock } from "../ffi/clock.ts";
+import { wallMicroseconds } from "../ffi/clock.ts";
 import { ERRNO } from "../ffi/errno.ts";
 import { flock } from "../ffi/flock.ts";
 import { address, raw } from "../ffi/libc.ts";
@@ -56,7 +56,7 @@ export function logLines(dataRoot: string, lines: string): void {
 /** As they are in the file. Empty lines around them: a line that a crash has cut harms no other. @param now microseconds */
 export function eventLines(
   events: readonly StoreEvent[],
-  now: number = Number(wallClock() / 1000n),
+  now: number = wallMicroseconds(),
 ): string {
   let time = now;
   let text = "\n";

@@ -36,8 +36,9 @@ export function rlimitNumber(type: string): number {
 
 /** Our own hard limit of open files; -1 is none. @throws SyscallError */
 export function hardLimitOfFiles(): number {
-  const limits = new BigUint64Array(2);
+  // struct rlimit64 { soft; hard } as halves of words.
+  const limits = new Uint32Array(4);
   const nofile = rlimitNumber("NOFILE");
   sys("read the limit of open files", "prlimit64", 0, nofile, 0, address(limits));
-  return Number(BigInt.asIntN(64, limits[1] ?? 0n));
+  return (limits[2] ?? 0) + ((limits[3] ?? 0) | 0) * 0x1_0000_0000;
 }
