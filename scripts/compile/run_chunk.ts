@@ -6,7 +6,7 @@
  * load. So there are eight, and whatever is loaded by import() and shares something with one of them
  * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
  * loads, together with what two of these share: `run`, `exec`, the lists `ps` and `images`, the settings; the rest of
- * each; what an `exec` needs besides that no monitor does; and what `run -d` does. No module of ours does anything when
+ * each; what an `exec` needs besides that no monitor does; and what `run -d` does, of which nothing is in the last. No module of ours does anything when
  * it is loaded.
  */
 import { dirname, join, relative } from "node:path";
@@ -46,12 +46,13 @@ export async function runChunk(root: string): Promise<BunPlugin> {
 export function pieces(graph: Graph): Set<string>[] {
   const [run, exec, lists] = [reached(graph, RUN), reached(graph, EXEC), reached(graph, ...LISTS)];
   const [here, settings] = [reached(graph, ...EXEC_HERE), reached(graph, SETTINGS)];
+  const monitor = reached(graph, BACKGROUND);
   const shared = run.union(exec).union(here).intersection(lists.union(settings));
   const quick = reached(graph, QUICK);
   const first = quick.union(reached(graph, CLI)).union(shared).union(lists.intersection(settings))
-    .union(exec.intersection(run.union(here)));
+    .union(exec.intersection(run.union(here))).union(here.intersection(monitor).difference(run));
   const besides = here.difference(run).difference(exec);
-  const background = reached(graph, BACKGROUND).difference(run).difference(besides);
+  const background = monitor.difference(run);
   const others = [run, exec, besides, background, lists, settings]
     .map((piece) => piece.difference(first));
   return [quick, first.difference(quick), ...others];

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { closeFile } from "../ffi/quick_files.ts";
 import { hostPlatform } from "../oci/platform.ts";
-import { sessionBusPath } from "../rootless/cgroup/session_bus.ts";
+import { sessionBusPath } from "../rootless/cgroup/session_bus_path.ts";
 import { chooseDriver } from "../rootless/drivers/choose_driver.ts";
 import { type OwnIdMap, ownIdMap } from "../rootless/subids.ts";
 import { openUserNamespace } from "../rootless/user_namespace.ts";

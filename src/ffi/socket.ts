@@ -23,6 +23,12 @@ export function socketPair(): { ours: number; theirs: number } {
   return { ours: ends[0] ?? -1, theirs: ends[1] ?? -1 };
 }
 
+const SMALL = 4096;
+// Both of a size that does not move (bun-facts K1). For messages that are not larger:
+const small = new Uint8Array(SMALL);
+// struct msghdr, then the struct iovec and the control data that it points to.
+const halves = new Uint32Array(1024);
+
 /** A message, and the descriptor that came with it. Empty: the other side is gone. */
 export interface Message {
   bytes: Uint8Array;
@@ -31,11 +37,9 @@ export interface Message {
 
 /** Waits for the next message, blocking; at most `size` bytes of it. @throws SyscallError */
 export function receive(fd: number, size: number): Message {
-  // Above the size where a typed array's memory may still move (bun-facts K1).
-  const buffer = new Uint8Array(size < 4096 ? 4096 : size);
-  // struct msghdr, then the struct iovec and the control data that it points to.
-  const halves = new Uint32Array(1024);
+  const buffer = size <= SMALL ? small : new Uint8Array(size);
   const at = address(halves);
+  halves.fill(0);
   setWord(halves, VECTOR, address(buffer));
   setWord(halves, VECTOR + 2, size);
   setWord(halves, HEADER.VECTOR, at + VECTOR * 4);
@@ -47,7 +51,7 @@ export function receive(fd: number, size: number): Message {
   if (length < 0) return { bytes: new Uint8Array(0) };
   const hasDescriptor = (halves[HEADER.CONTROL_SIZE] ?? 0) >= CMSG_LEN;
   const descriptor = hasDescriptor ? halves[CONTROL + 4] : undefined;
-  const bytes = buffer.subarray(0, length);
+  const bytes = buffer === small ? small.slice(0, length) : buffer.subarray(0, length);
   return descriptor === undefined ? { bytes } : { bytes, descriptor };
 }
 

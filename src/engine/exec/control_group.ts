@@ -49,7 +49,7 @@ async function movedBeside(cgroup: string, caller: Caller | undefined): Promise<
   const unit = SCOPE.exec(cgroup)?.[1];
   if (unit === undefined || caller === undefined) return false;
   const { env, uid } = caller;
-  const { sessionBusPath } = await import("../../rootless/cgroup/session_bus.ts");
+  const { sessionBusPath } = await import("../../rootless/cgroup/session_bus_path.ts");
   const bus = sessionBusPath(env);
   if (bus === undefined) return false;
   const { attachToUnit } = await import("../../rootless/cgroup/systemd_scope.ts");

@@ -10,7 +10,12 @@ import {
   removeCgroup,
   thaw,
 } from "../../rootless/cgroup/container_cgroup.ts";
-import { type CgroupHome, leaveHome, openCgroupHome } from "../../rootless/cgroup/home.ts";
+import {
+  type CgroupHome,
+  leaveHome,
+  openCgroupHome,
+  tidyHome,
+} from "../../rootless/cgroup/home.ts";
 import type { GivenCgroup } from "../run/preparation.ts";
 import type { EngineContext } from "../context.ts";
 
@@ -89,6 +94,11 @@ export class ControlGroup {
     const before = this.#told;
     this.#told = oomKills(path);
     return this.#told > before;
+  }
+
+  /** Takes away what others have left beside ours. For when there is time. */
+  tidy(): void {
+    tidyHome(this.#home);
   }
 
   /** Lets a paused container go on, so that it can obey. */

@@ -281,6 +281,7 @@ class Monitor {
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         keepSpare(container.directory);
+        this.#group?.tidy();
         this.#group?.watchMemory(() => {
           const { record } = progress;
           if (record === undefined) return;

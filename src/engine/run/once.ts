@@ -91,7 +91,8 @@ type SpecPlace = Pick<Run, "options" | "image" | "userns" | "container"> & {
  */
 export async function specOf(it: SpecPlace, rootfs: string): Promise<RuntimeSpec> {
   const { options, container, userns, network } = it;
-  const facts = { id: container.id, hostname: hostname() };
+  // Only who shares the host's network has its name.
+  const facts = { id: container.id, hostname: options.network === "host" ? hostname() : "" };
   const name = containerHostname(options, facts);
   const { oomScoreAdj } = options;
   if (oomScoreAdj !== undefined) (await import("./oom_score.ts")).refuseLowerScore(oomScoreAdj);

@@ -12,9 +12,12 @@ import {
 /** Where systemd mounts it: alone, or beside version 1. */
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
+let mounted: string | undefined;
+
 /** Where the version 2 hierarchy is mounted; undefined when it is not. */
 export function hierarchyMount(): string | undefined {
-  for (const mount of MOUNTS) if (exists(`${mount}/cgroup.controllers`)) return mount;
+  if (mounted !== undefined) return mounted;
+  for (const mount of MOUNTS) if (exists(`${mount}/cgroup.controllers`)) return mounted = mount;
   return undefined;
 }
 

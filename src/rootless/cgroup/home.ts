@@ -25,8 +25,7 @@ import {
   wordsOf,
   writeControl,
 } from "./hierarchy.ts";
-import { sessionBusPath } from "./session_bus.ts";
-import { startScope } from "./systemd_scope.ts";
+import { sessionBusPath } from "./session_bus_path.ts";
 
 /** A directory in which containers' groups can be made. */
 export interface CgroupHome {
@@ -99,6 +98,7 @@ async function scopeHome(request: HomeRequest, bus: string): Promise<CgroupHome>
   // The last life's scope may be about to go: a name of its own.
   const unit = `${PREFIX}${id.slice(0, 12)}-${randomBytes(4).toHex()}.scope`;
   const description = `tsbox container ${id.slice(0, 12)}`;
+  const { startScope } = await import("./systemd_scope.ts");
   await startScope({ bus, uid, name: unit, description, slice: parent, pid: process.pid });
   const path = cgroupOf("self");
   if (path === undefined || !path.endsWith(`/${unit}`)) {
@@ -158,7 +158,7 @@ function enter(path: string, pid: number = process.pid): void {
 function ownHome({ id, needed, parent }: HomeRequest, refused?: string): CgroupHome {
   const base = parent?.startsWith("/") ? hierarchyMount() ?? "" : freeHome(needed, refused);
   const path = parent === undefined ? base : parentHome(base, parent, needed);
-  return { path: withoutLeft(path), name: PREFIX + id };
+  return { path, name: PREFIX + id };
 }
 
 /** @param refused why systemd did not help */
@@ -173,12 +173,12 @@ function freeHome(needed: readonly Controller[], refused?: string): string {
   throw new TsboxError("host", message, { hint: SESSION_FIX });
 }
 
-/** Takes away what killed monitors left in a home. */
-function withoutLeft(path: string): string {
+/** Takes away what killed monitors left in a home. systemd does that with a scope. */
+export function tidyHome({ path, unit }: CgroupHome): void {
+  if (unit !== undefined) return;
   const left: string[] = [];
   for (const { name } of listDirectory(path)) if (isContainers(name)) left.push(name);
   discardUnused(path, left);
-  return path;
 }
 
 // The expression last: most starts have nothing to compile it for.

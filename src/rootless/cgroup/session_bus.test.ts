@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { decodeMessage, MESSAGE, messageLength, WireWriter } from "./dbus_wire.ts";
-import { openSessionBus, sessionBusPath } from "./session_bus.ts";
+import { openSessionBus } from "./session_bus.ts";
+import { sessionBusPath } from "./session_bus_path.ts";
 import { startScope } from "./systemd_scope.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/tsbox-bus-`);

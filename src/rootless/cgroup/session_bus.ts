@@ -1,5 +1,4 @@
 /** A connection with the user's session bus (D-Bus specification 0.43: "Authentication Protocol", "Message Bus"). */
-import { exists } from "../../ffi/quick_files.ts";
 import { TsboxError } from "../../errors.ts";
 import {
   type Call,
@@ -20,25 +19,6 @@ const BUS = {
 const MAX_WAITING = 1 << 20;
 /** Bytes of a line of the authentication. */
 const MAX_LINE = 16384;
-
-/** The bus's socket by the environment, if there is one. */
-export function sessionBusPath(
-  env: Readonly<Record<string, string | undefined>>,
-): string | undefined {
-  const [first = ""] = (env["DBUS_SESSION_BUS_ADDRESS"] ?? "").split(";");
-  const path = first === "" ? undefined : /^unix:(?:.*,)?path=([^,]*)/.exec(first)?.[1];
-  const runtime = env["XDG_RUNTIME_DIR"];
-  const found = path === undefined ? runtime && `${runtime}/bus` : unescaped(path);
-  return found && found.startsWith("/") && exists(found) ? found : undefined;
-}
-
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
 
 /** An open connection. */
 export interface SessionBus {

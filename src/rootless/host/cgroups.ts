@@ -1,7 +1,7 @@
 /** Whether resources can be limited: a cgroup v2 subtree that is ours, with controllers. */
 import { readFileSync } from "node:fs";
 import { isOurs } from "../cgroup/hierarchy.ts";
-import { sessionBusPath } from "../cgroup/session_bus.ts";
+import { sessionBusPath } from "../cgroup/session_bus_path.ts";
 import { type Finding, fine } from "./finding.ts";
 import { DELEGATE_FIX } from "./fixes.ts";
 
