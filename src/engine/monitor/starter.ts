@@ -15,6 +15,10 @@ export function leaveTo(starter: number): void {
 
 /** Lets the process that waits end. One that is gone does not mind. */
 export function release(starter: number, status: number): void {
-  raw("write", starter, address(Uint8Array.of(status)), 1);
+  const byte = new Uint8Array(1);
+  byte[0] = status;
+  raw("write", starter, address(byte), 1);
+  // Where the kernel wakes it on our processor it would end when we have nothing to do any more, a millisecond later.
+  raw("sched_yield");
   closeFile(starter);
 }
