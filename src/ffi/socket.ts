@@ -9,6 +9,7 @@ const SOCK_SEQPACKET_CLOEXEC = 5 | 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x40000000;
+const MSG_DONTWAIT = 0x40;
 const CMSG_LEN = 20;
 const CMSG_SPACE = 24;
 /** Where things are in the memory of a receive, in 32-bit halves. */
@@ -35,8 +36,13 @@ export interface Message {
   descriptor?: number;
 }
 
-/** Waits for the next message, blocking; at most `size` bytes of it. @throws SyscallError */
-export function receive(fd: number, size: number): Message {
+/**
+ * Waits for the next message, blocking; at most `size` bytes of it.
+ * @param looks how often it is looked for before we go to sleep, where it is sure to come soon: what makes it may be
+ *   moved to our processor while that has nothing to do, and we would stand behind it
+ * @throws SyscallError
+ */
+export function receive(fd: number, size: number, looks = 0): Message {
   const buffer = size <= SMALL ? small : new Uint8Array(size);
   const at = address(halves);
   halves.fill(0);
@@ -46,7 +52,14 @@ export function receive(fd: number, size: number): Message {
   setWord(halves, HEADER.VECTORS, 1);
   setWord(halves, HEADER.CONTROL, at + CONTROL * 4);
   setWord(halves, HEADER.CONTROL_SIZE, CMSG_SPACE);
-  const length = uninterrupted(() => raw("recvmsg", fd, at, MSG_CMSG_CLOEXEC));
+  let length: number = -ERRNO.EAGAIN;
+  for (let i = 0; i < looks && length === -ERRNO.EAGAIN; i++) {
+    if (i > 0) raw("sched_yield");
+    length = raw("recvmsg", fd, at, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  }
+  if (length === -ERRNO.EAGAIN) {
+    length = uninterrupted(() => raw("recvmsg", fd, at, MSG_CMSG_CLOEXEC));
+  }
   // A reset connection is an end like any other: the process on the other side died.
   if (length < 0) return { bytes: new Uint8Array(0) };
   const hasDescriptor = (halves[HEADER.CONTROL_SIZE] ?? 0) >= CMSG_LEN;

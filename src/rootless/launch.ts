@@ -123,6 +123,8 @@ function running(pid: number, terminal: number | undefined): Running {
 
 /** Most that the stub reports: the results of all its ops. */
 const MAX_REPORT = 1 << 20;
+/** How often we look whether it executes the command: for about a millisecond. */
+const LOOKS = 1000;
 
 /**
  * A container on its way: first only namespaces, which the kernel makes while we find out what is to be in
@@ -243,9 +245,9 @@ export class Launch {
     if (!this.#made && this.pid > 0) this.#apart = keepApart(this.pid);
   }
 
-  /** Of the channel. */
-  #receive(size: number): Message {
-    const action = () => receive(this.#channel.ours, size);
+  /** The word that the root is there. */
+  #receiveReady(): Message {
+    const action = () => receive(this.#channel.ours, 1);
     return this.#apart === undefined ? action() : this.#apart.waitFor(action);
   }
 
@@ -308,7 +310,7 @@ export class Launch {
 
   #waitReady(): void {
     if (this.#ready) return;
-    if (this.pid > 0 && this.#receive(1).bytes.length === 0) throw this.#failed();
+    if (this.pid > 0 && this.#receiveReady().bytes.length === 0) throw this.#failed();
     this.#ready = true;
   }
 
@@ -395,11 +397,12 @@ export class Launch {
 
   /** Reads the channel to its end, which is the command's execve. */
   #waitExecuted(stub: Stub, process: SpecProcess): number | undefined {
-    const first = this.#receive(16);
+    const channel = this.#channel.ours;
+    const first = receive(channel, 16, LOOKS);
     const { descriptor: terminal } = first;
-    const report = terminal === undefined ? first.bytes : this.#receive(16).bytes;
+    const report = terminal === undefined ? first.bytes : receive(channel, 16).bytes;
     if (report.length === 16) {
-      const results = this.#receive(MAX_REPORT).bytes;
+      const results = receive(channel, MAX_REPORT).bytes;
       this.#reap();
       throw stubFailure(stub, process, report, results);
     }
