@@ -3,10 +3,10 @@
  *
  * The bundler puts modules together that the same import()s lead to. `run` shares one part of its modules
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
- * load. So there are eight, and whatever is loaded by import() and shares something with one of them
+ * load. So there are seven, and whatever is loaded by import() and shares something with one of them
  * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
  * loads, together with what two of these share: `run`, `exec`, the lists `ps` and `images`, the settings; the rest of
- * each; what an `exec` needs besides that no monitor does; and what `run -d` does, of which nothing is in the last. No module of ours does anything when
+ * each; and what an `exec` needs besides that no monitor does. No module of ours does anything when
  * it is loaded.
  */
 import { dirname, join, relative } from "node:path";
@@ -14,11 +14,11 @@ import type { BunPlugin } from "bun";
 
 const QUICK = "src/cli/quick_exec.ts";
 const CLI = "src/cli/main.ts";
-const RUN = "src/cli/commands/run.ts";
+/** In the background, too: to load that apart takes `run -d` more than it takes a `run` to load it for nothing. */
+const RUN = ["src/cli/commands/run.ts", "src/engine/monitor/run_here.ts"];
 const EXEC = "src/cli/commands/exec.ts";
 /** What `exec` needs where no monitor does it, and the monitor that does. */
 const EXEC_HERE = ["src/engine/exec.ts", "src/engine/exec/session.ts"];
-const BACKGROUND = "src/engine/monitor/run_here.ts";
 const SETTINGS = "src/cli/global.ts";
 const LISTS = ["src/cli/commands/ps.ts", "src/cli/commands/images.ts"];
 
@@ -44,16 +44,15 @@ export async function runChunk(root: string): Promise<BunPlugin> {
 
 /** The modules of each piece; one that is loaded needs those before it. */
 export function pieces(graph: Graph): Set<string>[] {
-  const [run, exec, lists] = [reached(graph, RUN), reached(graph, EXEC), reached(graph, ...LISTS)];
-  const [here, settings] = [reached(graph, ...EXEC_HERE), reached(graph, SETTINGS)];
-  const monitor = reached(graph, BACKGROUND);
+  const [run, exec] = [reached(graph, ...RUN), reached(graph, EXEC)];
+  const [here, lists] = [reached(graph, ...EXEC_HERE), reached(graph, ...LISTS)];
+  const settings = reached(graph, SETTINGS);
   const shared = run.union(exec).union(here).intersection(lists.union(settings));
   const quick = reached(graph, QUICK);
   const first = quick.union(reached(graph, CLI)).union(shared).union(lists.intersection(settings))
-    .union(exec.intersection(run.union(here))).union(here.intersection(monitor).difference(run));
+    .union(exec.intersection(run.union(here)));
   const besides = here.difference(run).difference(exec);
-  const background = monitor.difference(run);
-  const others = [run, exec, besides, background, lists, settings]
+  const others = [run, exec, besides, lists, settings]
     .map((piece) => piece.difference(first));
   return [quick, first.difference(quick), ...others];
 }
