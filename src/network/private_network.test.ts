@@ -134,8 +134,11 @@ for (const tool of ["pasta", "slirp4netns"]) {
   });
 
   test(`${tool}: the program ends when told, and its ports are free then`, async () => {
+    const there = () => childrenOf(process.pid).filter((pid) => isAlive(pid, tool));
+    // That of the last test may still be ending.
+    const before = there();
     const { network, ports } = await connect(tool, [mapping({ hostIp: "127.0.0.1" })]);
-    const running = () => childrenOf(process.pid).filter((pid) => isAlive(pid, tool));
+    const running = () => there().filter((pid) => !before.includes(pid));
     expect(running()).toHaveLength(1);
     expect(() => planNetwork({ publish: ports, searchPath: undefined })).toThrow(
       `Bind for 127.0.0.1:${ports[0]?.hostPort} failed: port is already allocated`,
