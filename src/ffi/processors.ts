@@ -12,32 +12,35 @@ import { readTextIfAny } from "./quick_files.ts";
 const SIZE = 128;
 const ALL = 0xff;
 // Three sets and a number, of a size that does not move (bun-facts K1). All who are kept apart have them in common: where
-// we may run is the same for all, and where we are now is only a good place.
+// we are now is only a good place.
 const bytes = new Uint8Array(4096);
-const OURS = address(bytes);
-const OTHERS = OURS + SIZE;
+const OTHERS = address(bytes);
 const HERE = OTHERS + SIZE;
-const NUMBER = HERE + SIZE;
-const number = new Uint32Array(bytes.buffer, NUMBER - OURS, 1);
+const EVERYWHERE = HERE + SIZE;
+const NUMBER = EVERYWHERE + SIZE;
+const number = new Uint32Array(bytes.buffer, NUMBER - OTHERS, 1);
 
 /** A process that is kept away from the processor that we are on. */
 export interface KeptApart {
   /** Runs an action that waits for the process, which must not take us to where that is. */
   waitFor<T>(action: () => T): T;
-  /** Lets it run wherever we may. */
+  /** Lets it run anywhere. */
   letGo(): void;
 }
 
-/** Keeps a process of ours away from the processor that we are on; undefined where that cannot be. */
+/**
+ * Keeps a process of ours away from the processor that we are on; undefined where that cannot be, or we may not run
+ * anywhere: who has been given a set once has it for good, whatever his control group is given later.
+ */
 export function keepApart(pid: number): KeptApart | undefined {
-  bytes.fill(0, 0, 3 * SIZE);
-  if (raw("sched_getaffinity", 0, SIZE, OURS) <= 0 || raw("getcpu", NUMBER) < 0) return undefined;
+  bytes.fill(0, 0, 2 * SIZE);
+  bytes.fill(ALL, 2 * SIZE, 3 * SIZE);
+  if (raw("sched_getaffinity", 0, SIZE, OTHERS) <= 0 || !isEverywhere()) return undefined;
+  if (raw("getcpu", NUMBER) < 0) return undefined;
   const cpu = number[0] ?? 0;
-  bytes.copyWithin(SIZE, 0, SIZE);
-  const at = SIZE + (cpu >>> 3);
+  const at = cpu >>> 3;
   bytes[at] = (bytes[at] ?? 0) & ~(1 << (cpu & 7));
   bytes[at + SIZE] = 1 << (cpu & 7);
-  if (isEverywhere()) bytes.fill(ALL, 0, SIZE);
   if (set(pid, OTHERS) !== 0) return undefined;
   return {
     waitFor(action) {
@@ -45,10 +48,10 @@ export function keepApart(pid: number): KeptApart | undefined {
       try {
         return action();
       } finally {
-        set(0, OURS);
+        set(0, EVERYWHERE);
       }
     },
-    letGo: () => void set(pid, OURS),
+    letGo: () => void set(pid, EVERYWHERE),
   };
 }
 
@@ -56,7 +59,7 @@ function set(pid: number, processors: number): number {
   return raw("sched_setaffinity", pid, SIZE, processors);
 }
 
-/** Whether only the machine limits us: who we let go must then not be limited to the processors that it has just now. */
+/** Whether the first set, ours, has every processor of the machine. */
 function isEverywhere(): boolean {
   let ours = 0;
   for (let at = 0; at < SIZE; at++) {

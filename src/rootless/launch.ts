@@ -242,7 +242,7 @@ export class Launch {
 
   /** The first process may be waiting behind us, on our processor; it begins before it can be woken elsewhere. */
   #spread(): void {
-    if (!this.#made && this.pid > 0) this.#apart = keepApart(this.pid);
+    if (this.pid > 0) this.#apart ??= keepApart(this.pid);
   }
 
   /** The word that the root is there. */

@@ -113,6 +113,7 @@ class Monitor {
   readonly #stopper = new Stopper();
   /** What the first life finds ready. */
   #first: Pick<Given, "image" | "userns"> = {};
+  #self: MonitorRequest["self"] | undefined;
   #hub: Hub | undefined;
   #group: ControlGroup | undefined;
   #sleep: NodeJS.Timeout | undefined;
@@ -130,14 +131,20 @@ class Monitor {
     this.#first = { image };
     this.#context = { ...request.context, env };
     this.#status = status;
+    const own = () => this.#ownCommand();
     this.#host = {
       get self() {
-        return request.self;
+        return own();
       },
       userName: request.userName,
       notice: (text) => status.send({ kind: "notice", text }),
       print: () => {},
     };
+  }
+
+  /** Asked for when there is time, but no later: by the end of the container our executable may have been replaced. */
+  #ownCommand(): MonitorRequest["self"] {
+    return this.#self ??= this.#request.self;
   }
 
   async run(): Promise<void> {
@@ -282,6 +289,7 @@ class Monitor {
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         keepSpare(container.directory);
         this.#group?.tidy();
+        this.#ownCommand();
         this.#group?.watchMemory(() => {
           const { record } = progress;
           if (record === undefined) return;
@@ -341,6 +349,6 @@ class Monitor {
       logEvents(this.#context.dataRoot, [containerEvent(record, "destroy")]);
     }
     if (rest !== undefined) trees.push(rest);
-    if (trees.length > 0) await discardTrees(trees, this.#context, this.#request.self);
+    if (trees.length > 0) await discardTrees(trees, this.#context, this.#ownCommand());
   }
 }

@@ -201,11 +201,9 @@ async function serve(
   try {
     record.state = state;
     announce();
-    if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
-    const over = session.run(running);
-    // Now that whoever waited has been told.
     launch.keep();
-    delivered = await over;
+    if (record.healthcheck !== undefined) endChecks = await beginChecks(it, record);
+    delivered = await session.run(running);
   } finally {
     endChecks();
     running.signal(SIGKILL);

@@ -177,7 +177,11 @@ function freeHome(needed: readonly Controller[], refused?: string): string {
 export function tidyHome({ path, unit }: CgroupHome): void {
   if (unit !== undefined) return;
   const left: string[] = [];
-  for (const { name } of listDirectory(path)) if (isContainers(name)) left.push(name);
+  try {
+    for (const { name } of listDirectory(path)) if (isContainers(name)) left.push(name);
+  } catch {
+    return; // Of those who come after us one can.
+  }
   discardUnused(path, left);
 }
 
