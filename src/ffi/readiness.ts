@@ -8,20 +8,30 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const O_ACCMODE = 3;
 
+// Of a size that does not move (bun-facts K1): struct pollfd { int fd; short events; short revents; }, and behind it a
+// struct timespec. The address of a small one would cost memory of its own each time.
+const words = new Uint32Array(1024);
+const POLL = address(words);
+const TIME = 2;
+
 /** ppoll(2) on one descriptor; errors and hang-ups count as ready: the call will tell. */
 function isReady(fd: number, events: number, milliseconds = 0): boolean {
-  // struct pollfd { int fd; short events; short revents; }
-  const poll = new Uint32Array(2);
-  poll[0] = fd;
-  poll[1] = events;
-  return raw("ppoll", address(poll), 1, address(timespec(milliseconds)), 0, 0) > 0;
+  words[0] = fd;
+  words[1] = events;
+  putDuration(words, TIME, milliseconds);
+  return raw("ppoll", POLL, 1, POLL + TIME * 4, 0, 0) > 0;
 }
 
-/** struct timespec { seconds; nanoseconds } of a duration, as halves of words. */
+/** A struct timespec { seconds; nanoseconds } of a duration, as halves of words. */
+function putDuration(halves: Uint32Array, at: number, milliseconds: number): void {
+  halves[at] = milliseconds / 1000;
+  halves[at + 2] = (milliseconds % 1000) * 1e6;
+}
+
+/** The same by itself. */
 export function timespec(milliseconds: number): Uint32Array {
   const time = new Uint32Array(4);
-  time[0] = milliseconds / 1000;
-  time[2] = (milliseconds % 1000) * 1e6;
+  putDuration(time, 0, milliseconds);
   return time;
 }
 

@@ -69,6 +69,7 @@ export class ControlGroup {
       ...group,
       oomKilled: () => oomKills(group.path) > 0,
       oomUntold: () => this.#untold(group.path),
+      tidy: () => tidyHome(this.#home),
     };
   }
 
@@ -94,11 +95,6 @@ export class ControlGroup {
     const before = this.#told;
     this.#told = oomKills(path);
     return this.#told > before;
-  }
-
-  /** Takes away what others have left beside ours. For when there is time. */
-  tidy(): void {
-    tidyHome(this.#home);
   }
 
   /** Lets a paused container go on, so that it can obey. */

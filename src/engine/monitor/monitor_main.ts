@@ -288,7 +288,6 @@ class Monitor {
         const signal = parseSignal(progress.record?.stopSignal || "TERM");
         this.#stopper.watch(running, options, signal, () => this.#group?.thaw());
         keepSpare(container.directory);
-        this.#group?.tidy();
         this.#ownCommand();
         this.#group?.watchMemory(() => {
           const { record } = progress;

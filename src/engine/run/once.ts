@@ -173,6 +173,7 @@ async function runSpec(
     const executed = launch.execute(process, filter);
     // While the process is on its way to its command.
     const beginning = begin(it, launch, recorded());
+    it.cgroup?.tidy();
     const running = executed();
     try {
       return await serve(it, { launch, running }, recorded(), beginning, progress);

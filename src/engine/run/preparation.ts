@@ -75,6 +75,8 @@ export interface GivenCgroup {
   oomKilled(): boolean;
   /** Whether it did so since the last time that this was asked or an event said so. */
   oomUntold(): boolean;
+  /** Takes away what others have left beside it. */
+  tidy(): void;
 }
 
 /** Finds the image, pulling it when needed, and begins the launch. @throws TsboxError; nothing is left then */

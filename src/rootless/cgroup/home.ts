@@ -138,6 +138,7 @@ function refuseMissing(path: string, needed: readonly Controller[], where: strin
 /** One by one: a controller that is not there must not keep the others away. Returns the last error. */
 function enable(path: string, names: readonly Controller[]): number {
   const there = wordsOf(`${path}/cgroup.controllers`);
+  if (there.length === 0) return 0;
   const on = wordsOf(`${path}/cgroup.subtree_control`);
   let failure = 0;
   for (const name of names) {
