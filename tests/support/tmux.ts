@@ -42,7 +42,12 @@ export async function startTmux(home: Home, columns = 80, rows = 24): Promise<Tm
     }
   };
   const type = async (text: string, key = "Enter") => {
-    if (text !== "") await call("send-keys", "-l", text);
+    if (text !== "") {
+      await call("send-keys", "-l", text);
+      // At its prompt a shell asks the terminal where the cursor is. One that is slow answers between the text and the
+      // key, and busybox throws away what comes in one piece with the answer.
+      await Bun.sleep(SETTLE);
+    }
     await call("send-keys", key);
     // What follows at once could belong to a key's sequence, or come before the shell has given the terminal away.
     if (key !== "Enter") await Bun.sleep(SETTLE);
