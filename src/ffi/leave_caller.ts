@@ -4,7 +4,7 @@ import { address, nulTerminated, raw, view } from "./libc.ts";
 import { readText } from "./quick_files.ts";
 
 /** Of /proc/PID/stat (proc_pid_stat(5)), counted from the field behind the name: where the arguments begin and end. */
-const ARGUMENTS = [45, 46] as const;
+const ARGUMENTS = { start: 45, end: 46 } as const;
 
 /** Lives on when its parent ends, in a session of its own, in no directory of the caller's. @param name of the process */
 export function leaveCaller(name: string): void {
@@ -23,7 +23,7 @@ export function leaveCaller(name: string): void {
 export function showAs(words: readonly string[]): void {
   const stat = readText("/proc/self/stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [start, end] = ARGUMENTS.map((i) => Number(fields[i]));
+  const [start, end] = [Number(fields[ARGUMENTS.start]), Number(fields[ARGUMENTS.end])];
   if (!start || !end || end <= start) return;
   const memory = view(start, end - start).fill(0);
   const text = new TextEncoder().encode(`${words.join("\0")}\0`);

@@ -23,7 +23,6 @@ const AFTERWARDS = [
   "engine/run/life_record.ts Math",
   "engine/deliver.ts",
   "engine/monitor/life.ts",
-  "ffi/leave_caller.ts",
   "rootless/cgroup/container_cgroup.ts RegExp",
   "rootless/cgroup/home.ts RegExp",
 ];

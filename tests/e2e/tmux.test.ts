@@ -83,7 +83,9 @@ test("logs -f shows beside attach what is typed and printed there", async () => 
   await second.type("tsbox logs -f both");
   await second.shows(/^in\$/m);
   await first.type("echo sum $((40+2))");
-  await second.shows(/^sum 42/m);
+  await second.shows(/^sum 42/m).catch(async (error) => {
+    throw new Error(`${error}\n== first:\n${await first.screen()}`);
+  });
   await first.type("exit");
   await second.shows(/^host>$/m);
   await ok("rm", "both");

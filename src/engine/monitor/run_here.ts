@@ -127,10 +127,9 @@ class CallerLine implements StatusLine {
 
   async #tell(id: string): Promise<void> {
     const { starter, told } = this.#caller;
-    if (!this.#streams.areReady) {
-      showAs([NAME, MONITOR]);
-      while (!this.#streams.areReady && !isHungUp(starter)) await Bun.sleep(LOOK);
-    }
+    // Until now the process that the user has started was there with the same words. It may end as soon as it is told.
+    showAs([NAME, MONITOR]);
+    while (!this.#streams.areReady && !isHungUp(starter)) await Bun.sleep(LOOK);
     if (!isHungUp(starter)) {
       this.#streams.use(() => {
         this.sayNotices();
@@ -138,7 +137,5 @@ class CallerLine implements StatusLine {
       });
     } else release(starter, 0);
     this.#streams.close();
-    // Until now the process that the user has started was there with the same words.
-    showAs([NAME, MONITOR]);
   }
 }
