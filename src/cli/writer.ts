@@ -1,14 +1,15 @@
 import { TsboxError } from "../errors.ts";
 import { ERRNO, errnoName } from "../ffi/errno.ts";
 import { address, raw } from "../ffi/libc.ts";
+import { waitWritable } from "../ffi/readiness.ts";
 
 /** The reader of our standard output is gone (`tsbox images | head -1`); not worth a message. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 }
 
-/** Milliseconds between attempts on a full non-blocking pipe or terminal. */
-const RETRY = 2;
+/** Milliseconds, at most, between attempts on a full non-blocking pipe or terminal. */
+const RETRY = 100;
 
 /**
  * Writes all of `text` to `fd` before it returns, also where another program left the descriptor
@@ -28,7 +29,7 @@ function writeSome(fd: number, start: number, length: number): number {
   if (result >= 0) return result;
   if (result === -ERRNO.EPIPE) throw new OutputClosed("standard output is closed");
   if (result === -ERRNO.EAGAIN) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY);
+    waitWritable(fd, RETRY);
   } else if (result !== -ERRNO.EINTR) {
     throw new TsboxError("host", `Cannot write output: ${errnoName(-result)}`);
   }

@@ -63,5 +63,6 @@ export function startsAgain(policy: RestartPolicy | undefined, life: EndedLife):
 /** Milliseconds until the next start: doubled each time, from the beginning after a life that was long enough. Pure. */
 export function nextPause(previous: number | undefined, lasted: number): number {
   if (previous === undefined || lasted >= PAUSE.forgiven) return PAUSE.first;
-  return Math.min(previous * 2, PAUSE.longest);
+  const doubled = previous * 2;
+  return doubled < PAUSE.longest ? doubled : PAUSE.longest;
 }

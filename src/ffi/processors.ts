@@ -10,15 +10,16 @@ import { readTextIfAny } from "./quick_files.ts";
 
 /** Bytes of a set of processors: more than a kernel is made for, or we do without. */
 const SIZE = 128;
-const ALL = 0xff;
+/** Words in a set: both architectures have the lowest first. */
+const WORDS = SIZE / 4;
+const ALL = 0xffffffff;
 // Three sets and a number, of a size that does not move (bun-facts K1). All who are kept apart have them in common: where
 // we are now is only a good place.
-const bytes = new Uint8Array(4096);
-const OTHERS = address(bytes);
+const words = new Uint32Array(1024);
+const OTHERS = address(words);
 const HERE = OTHERS + SIZE;
 const EVERYWHERE = HERE + SIZE;
 const NUMBER = EVERYWHERE + SIZE;
-const number = new Uint32Array(bytes.buffer, NUMBER - OTHERS, 1);
 
 /** A process that is kept away from the processor that we are on. */
 export interface KeptApart {
@@ -33,14 +34,14 @@ export interface KeptApart {
  * anywhere: who has been given a set once has it for good, whatever his control group is given later.
  */
 export function keepApart(pid: number): KeptApart | undefined {
-  bytes.fill(0, 0, 2 * SIZE);
-  bytes.fill(ALL, 2 * SIZE, 3 * SIZE);
+  words.fill(0, 0, 2 * WORDS);
+  words.fill(ALL, 2 * WORDS, 3 * WORDS);
   if (raw("sched_getaffinity", 0, SIZE, OTHERS) <= 0 || !isEverywhere()) return undefined;
   if (raw("getcpu", NUMBER) < 0) return undefined;
-  const cpu = number[0] ?? 0;
-  const at = cpu >>> 3;
-  bytes[at] = (bytes[at] ?? 0) & ~(1 << (cpu & 7));
-  bytes[at + SIZE] = 1 << (cpu & 7);
+  const cpu = words[3 * WORDS] ?? 0;
+  const at = cpu >>> 5;
+  words[at] = (words[at] ?? 0) & ~(1 << (cpu & 31));
+  words[at + WORDS] = 1 << (cpu & 31);
   if (set(pid, OTHERS) !== 0) return undefined;
   return {
     waitFor(action) {
@@ -62,8 +63,8 @@ function set(pid: number, processors: number): number {
 /** Whether the first set, ours, has every processor of the machine. */
 function isEverywhere(): boolean {
   let ours = 0;
-  for (let at = 0; at < SIZE; at++) {
-    for (let byte = bytes[at] ?? 0; byte !== 0; byte &= byte - 1) ours++;
+  for (let at = 0; at < WORDS; at++) {
+    for (let word = words[at] ?? 0; word !== 0; word &= word - 1) ours++;
   }
   return ours === countOf(readTextIfAny("/sys/devices/system/cpu/online") ?? "");
 }
