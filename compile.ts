@@ -8,7 +8,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bunExecutable } from "./scripts/compile/bun_executable.ts";
-import { runChunk } from "./scripts/compile/run_chunk.ts";
+import { bundleModules } from "./scripts/compile/bundle_modules.ts";
 import { sourceHash, sourceRevision } from "./scripts/compile/source_revision.ts";
 import { addStartCode } from "./scripts/compile/start_code.ts";
 import { startProfile } from "./scripts/compile/start_profile.ts";
@@ -27,27 +27,43 @@ function thisMachine(): string {
   return `linux-${process.arch}`;
 }
 
-/** A build for this machine is made and run first, to learn what belongs at the front of the bytecode. */
-async function withProfile(use: (profile: string | undefined) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "tsbox-profile-"));
+/** What a build is made from: the program's first module, and what belongs at the front of its bytecode. */
+interface Program {
+  entry: string;
+  profile: string | undefined;
+}
+
+/** A build for this machine is made and run first, to learn what its profile is. */
+async function withProgram(use: (program: Program) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "tsbox-build-"));
   const [machine] = targetsNamed(thisMachine());
   try {
+    const entry = await bundleModules(ROOT, folder, await definitions());
     const executable = join(folder, "tsbox");
-    if (machine) await bundle(machine, executable, "0.0.0");
-    await use(machine && startProfile(executable, folder));
+    if (machine) await bundle(machine, executable, { entry, profile: undefined });
+    await use({ entry, profile: machine && startProfile(executable, folder) });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** What is only known when it is built. */
+async function definitions(): Promise<Record<string, string>> {
+  const { version } = await Bun.file(join(ROOT, "package.json")).json();
+  return {
+    TSBOX_VERSION: JSON.stringify(version),
+    TSBOX_COMMIT: JSON.stringify(sourceRevision(ROOT)),
+    TSBOX_SOURCES: JSON.stringify(await sourceHash(ROOT)),
+  };
+}
+
 /** Writes `dist/NAME` whole or not at all: others may be running the one that is there. */
-async function compile(target: Target, name: string, profile?: string): Promise<string> {
+async function compile(target: Target, name: string, program: Program): Promise<string> {
   const outfile = join(ROOT, "dist", name);
   const temporary = `${outfile}.${process.pid}.tmp`;
-  const { version } = await Bun.file(join(ROOT, "package.json")).json();
   mkdirSync(join(ROOT, "dist"), { recursive: true });
   try {
-    await bundle(target, temporary, version, profile);
+    await bundle(target, temporary, program);
     if (!addStartCode(temporary)) process.stdout.write(`${name}: without start code\n`);
     chmodSync(temporary, 0o755);
     renameSync(temporary, outfile);
@@ -57,31 +73,20 @@ async function compile(target: Target, name: string, profile?: string): Promise<
   return outfile;
 }
 
-async function bundle(
-  target: Target,
-  outfile: string,
-  version: string,
-  profile?: string,
-): Promise<void> {
+async function bundle(target: Target, outfile: string, program: Program): Promise<void> {
   await Bun.build({
-    entrypoints: [join(ROOT, "src/main.ts")],
+    entrypoints: [program.entry],
     target: "bun",
     // All three are start-up time: loading code is most of what a short command does.
     minify: true,
     bytecode: true,
     splitting: true,
-    plugins: [await runChunk(ROOT)],
     format: "esm",
-    define: {
-      TSBOX_VERSION: JSON.stringify(version),
-      TSBOX_COMMIT: JSON.stringify(sourceRevision(ROOT)),
-      TSBOX_SOURCES: JSON.stringify(await sourceHash(ROOT)),
-    },
     compile: {
       target: target.bun,
       executablePath: await bunExecutable(target, ROOT, cacheDir()),
       outfile,
-      bytecodeOrder: profile ?? false,
+      bytecodeOrder: program.profile ?? false,
       // The folder a user happens to be in must not change, or run code in, the engine.
       autoloadDotenv: false,
       autoloadBunfig: false,
@@ -112,10 +117,10 @@ function report(executable: string, starts: boolean): void {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { target: { type: "string" } } });
   const targets = targetsNamed(values.target ?? thisMachine());
-  await withProfile(async (profile) => {
+  await withProgram(async (program) => {
     for (const target of targets) {
       const name = values.target === undefined ? "tsbox" : `tsbox-${target.name}`;
-      report(await compile(target, name, profile), target.name === thisMachine());
+      report(await compile(target, name, program), target.name === thisMachine());
     }
   });
 }

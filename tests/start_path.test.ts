@@ -97,19 +97,18 @@ function loadedPieces(pieces: ReadonlyMap<string, string>, code: string): Set<st
   return found;
 }
 
-test("in the executable a command is few pieces: what all load first, and one or two of its own", async () => {
+test("in the executable a command is few pieces: what a run needs, and one or two of its own", async () => {
   const pieces = await executablePieces();
   const first = loadedPieces(pieces, "async function cliMain");
-  // What an exec by a monitor loads alone, and the rest.
-  expect(first.size).toBe(2);
-  expect(loadedPieces(pieces, "function execByMonitor(").size).toBe(1);
+  expect(first.size).toBe(1);
   const loaded = (code: string) => loadedPieces(pieces, code).difference(first).size;
   expect(loaded("class TsboxError")).toBe(0);
   expect(loaded("function findSettings(")).toBe(0);
   expect(loaded("function listEntries(")).toBe(0);
-  expect(loaded("class Launch ")).toBe(1);
-  expect(loaded("function makeRunOptions(")).toBe(1);
-  expect(loaded("function startExec(")).toBe(2);
+  expect(loaded("class Launch ")).toBe(0);
+  expect(loaded("function makeRunOptions(")).toBe(0);
+  expect(loaded("function execByMonitor(")).toBe(0);
+  expect(loaded("function startExec(")).toBe(1);
   expect(loaded("function makeExecOptions(")).toBe(1);
   expect(loaded("function containerSummaries(")).toBe(1);
   expect(loaded("function imageSummaries(")).toBe(1);

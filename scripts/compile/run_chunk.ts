@@ -3,19 +3,22 @@
  *
  * The bundler puts modules together that the same import()s lead to. `run` shares one part of its modules
  * with the workers, another with `ps`, and so on: a dozen pieces, each of which takes 30 to 40 microseconds to
- * load. So there are seven, and whatever is loaded by import() and shares something with one of them
- * is made to lead to all of it, which costs rarer commands half a millisecond at most: what every command line
- * loads, together with what two of these share: `run`, `exec`, the lists `ps` and `images`, the settings; the rest of
- * each; and what an `exec` needs besides that no monitor does. No module of ours does anything when
- * it is loaded.
+ * load, and whatever a function uses of another piece is looked up anew in each function. So there are five, and
+ * whatever is loaded by import() and shares something with one of them is made to lead to all of it, which costs rarer
+ * commands half a millisecond at most: all that a `run` needs, together with what two of the others share; the rest of
+ * `exec`, of the lists `ps` and `images`, and of the settings; and what an `exec` needs besides that no monitor does.
+ * No module of ours does anything when it is loaded.
  */
 import { dirname, join, relative } from "node:path";
 import type { BunPlugin } from "bun";
 
-const QUICK = "src/cli/quick_exec.ts";
-const CLI = "src/cli/main.ts";
-/** In the background, too: to load that apart takes `run -d` more than it takes a `run` to load it for nothing. */
-const RUN = ["src/cli/commands/run.ts", "src/engine/monitor/run_here.ts"];
+/** With what runs in the background: to load that apart takes `run -d` more than it takes a `run` to load it for nothing. */
+const START = [
+  "src/cli/main.ts",
+  "src/cli/quick_exec.ts",
+  "src/cli/commands/run.ts",
+  "src/engine/monitor/run_here.ts",
+];
 const EXEC = "src/cli/commands/exec.ts";
 /** What `exec` needs where no monitor does it, and the monitor that does. */
 const EXEC_HERE = ["src/engine/exec.ts", "src/engine/exec/session.ts"];
@@ -42,19 +45,15 @@ export async function runChunk(root: string): Promise<BunPlugin> {
   };
 }
 
-/** The modules of each piece; one that is loaded needs those before it. */
+/** The modules of each piece; all need the first. */
 export function pieces(graph: Graph): Set<string>[] {
-  const [run, exec] = [reached(graph, ...RUN), reached(graph, EXEC)];
+  const [run, exec] = [reached(graph, ...START), reached(graph, EXEC)];
   const [here, lists] = [reached(graph, ...EXEC_HERE), reached(graph, ...LISTS)];
   const settings = reached(graph, SETTINGS);
-  const shared = run.union(exec).union(here).intersection(lists.union(settings));
-  const quick = reached(graph, QUICK);
-  const first = quick.union(reached(graph, CLI)).union(shared).union(lists.intersection(settings))
-    .union(exec.intersection(run.union(here)));
-  const besides = here.difference(run).difference(exec);
-  const others = [run, exec, besides, lists, settings]
-    .map((piece) => piece.difference(first));
-  return [quick, first.difference(quick), ...others];
+  const start = run.union(exec.union(here).intersection(lists.union(settings)))
+    .union(lists.intersection(settings)).union(exec.intersection(here));
+  const besides = here.difference(exec);
+  return [start, ...[exec, besides, lists, settings].map((piece) => piece.difference(start))];
 }
 
 /** What each module is made to import beside its own imports. */
@@ -65,9 +64,7 @@ function additions(graph: Graph): Map<string, Set<string>> {
     const own = reached(graph, entry);
     const met = all.filter((piece) => !piece.isDisjointFrom(own));
     const more = new Set(met.flatMap((piece) => [...piece]));
-    if (more.size === 0) continue;
-    const [quick = more, first = more] = all;
-    added.set(entry, entry === QUICK ? more : more.union(quick).union(first));
+    if (more.size > 0) added.set(entry, more.union(all[0] ?? more));
   }
   return added;
 }
