@@ -1,7 +1,10 @@
 /** Holds what makes a start fast: what is loaded before a container runs. */
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { bundleModules } from "../scripts/compile/bundle_modules.ts";
+import { facadeOf } from "../scripts/compile/own_imports.ts";
 import { runChunk } from "../scripts/compile/run_chunk.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -84,8 +87,9 @@ async function executablePieces(): Promise<Map<string, string>> {
 /** The names of the pieces that are loaded with the one that has this code, without what only names others' code. */
 function loadedPieces(pieces: ReadonlyMap<string, string>, code: string): Set<string> {
   const [start] = [...pieces].find(([, text]) => text.includes(code)) ?? [];
+  if (start === undefined) throw new Error(`no piece has "${code}"`);
   const found = new Set<string>();
-  const waiting = start === undefined ? [] : [start];
+  const waiting = [start];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (found.has(name)) continue;
     found.add(name);
@@ -97,7 +101,7 @@ function loadedPieces(pieces: ReadonlyMap<string, string>, code: string): Set<st
   return found;
 }
 
-test("in the executable a command is few pieces: what a run needs, and one or two of its own", async () => {
+test("sources are bundled to few pieces for a command: what a run needs, and one or two of its own", async () => {
   const pieces = await executablePieces();
   const first = loadedPieces(pieces, "async function cliMain");
   expect(first.size).toBe(1);
@@ -114,6 +118,27 @@ test("in the executable a command is few pieces: what a run needs, and one or tw
   expect(loaded("function imageSummaries(")).toBe(1);
   expect(loaded("function formatRows(")).toBe(1);
   expect(loaded("function settingFlag(")).toBe(1);
+});
+
+test("the piece that a start loads needs no other, and loads nothing that only names its parts", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsbox-pieces-"));
+  try {
+    const define = { TSBOX_VERSION: '"0"', TSBOX_COMMIT: '"0"', TSBOX_SOURCES: '"0"' };
+    await bundleModules(ROOT, folder, define);
+    const modules = join(folder, "modules");
+    const names = readdirSync(modules).filter((name) => name.endsWith(".js"));
+    const texts = new Map(names.map((name) => [name, readFileSync(join(modules, name), "utf8")]));
+    const [[start = "", text = ""] = []] = [...texts].sort(([, a], [, b]) => b.length - a.length);
+    const { imports } = new Bun.Transpiler({ loader: "js" }).scan(text);
+    const later = imports.filter(({ kind }) => kind === "dynamic-import");
+    expect(later.length).toBeGreaterThan(20);
+    expect(imports.filter(({ path }) => path.startsWith("./"))).toEqual(later);
+    for (const { path } of later) {
+      expect(facadeOf(texts.get(path.slice(2)) ?? "", `./${start}`)).toBeUndefined();
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("ps, images and settings load nothing of Node's, and nothing that starts processes", async () => {

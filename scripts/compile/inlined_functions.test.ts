@@ -64,8 +64,31 @@ test("the order in which things happen stays", async () => {
   });
 });
 
+test("what is exported and changes later is what it is then", async () => {
+  const text = await inlined(`
+    let count = 0;
+    const [NOTHING, MOST] = [null, Infinity];
+    function more() { count++; return count; }
+    export { count, more, NOTHING as nothing, MOST as most };
+  `);
+  const module = await loadModule(text);
+  expect([module.count, module.more(), module.count]).toEqual([0, 1, 1]);
+  expect([module.nothing, module.most]).toEqual([null, Infinity]);
+});
+
+test("lists of words stay lists", async () => {
+  const words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+  const letters = [..."abcdefghijklmnop"];
+  const text = await inlined(`
+    const WORDS = ${JSON.stringify(words)}, LETTERS = ${JSON.stringify(letters)};
+    export { WORDS, LETTERS };
+  `);
+  expect(text).not.toContain("split");
+  expect(await loadModule(text)).toEqual({ WORDS: words, LETTERS: letters });
+});
+
 test("a module that cannot be read is an error that says where", async () => {
   await expect(inlined("function broken( { return 1; }\nexport { broken };")).rejects.toThrow(
-    "Closure Compiler",
+    /Closure Compiler: .*piece\.js:1/,
   );
 });

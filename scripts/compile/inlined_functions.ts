@@ -5,7 +5,7 @@
  * its code refers to, a place in the module. We write small functions because they are read; the executable need
  * not have them. Bun's minifier shortens names and looks at one source at a time, and so leaves them as they are. Google's
  * Closure Compiler sees the whole piece. It is told to assume nothing about what it does not see: no names of properties
- * are changed, and reading one may do anything.
+ * are changed, and reading one may do anything, but taking an object apart into variables that nothing reads.
  */
 import { join } from "node:path";
 import ts from "typescript";
@@ -34,7 +34,7 @@ export async function inlinedFunctions(text: string, folder: string): Promise<st
   const named = `${EXPORTS}(${exports.map(({ local }) => local).join(", ")});\n`;
   await Bun.write(input, body + named + named);
   const result = await compiled([...FLAGS, `--js=${input}`, `--externs=${outside}`]);
-  return imports.join("\n") + joined(result, exports.map(({ exported }) => exported));
+  return `${imports.join("\n")}\n` + joined(result, exports.map(({ exported }) => exported));
 }
 
 interface Parts {
@@ -107,33 +107,49 @@ function joined(text: string, exported: readonly string[]): string {
       result += `${text.slice(at, node.getStart())}import`;
       at = node.end;
     } else if (isSplitText(node)) {
-      result += text.slice(at, node.getStart()) +
-        JSON.stringify(node.expression.expression.text.split(" "));
+      const { expression: { expression: words }, arguments: [sign] } = node;
+      result += text.slice(at, node.getStart()) + JSON.stringify(words.text.split(sign.text));
       at = node.end;
     } else node.forEachChild(visit);
   };
   visit(source);
   if (values.length !== exported.length) throw new Error("not all that is exported is left");
   result += text.slice(at);
+  const own = namesOf(source);
   const names = values.map((value, i) => {
-    if (/^[\w$]+$/.test(value) && !/^\d/.test(value)) return `${value} as ${exported[i]}`;
+    // Itself, where it has a name: it may change.
+    if (own.has(value)) return `${value} as ${exported[i]}`;
     result += `const ${EXPORTS}${i} = ${value};\n`;
     return `${EXPORTS}${i} as ${exported[i]}`;
   });
   return `${result}\nexport { ${names.join(", ")} };\n`;
 }
 
+/** What the statements of a module declare. */
+function namesOf({ statements }: ts.SourceFile): Set<string> {
+  const names = new Set<string>();
+  for (const statement of statements) {
+    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) {
+      if (statement.name) names.add(statement.name.text);
+    } else if (ts.isVariableStatement(statement)) {
+      for (const { name } of statement.declarationList.declarations) names.add(name.getText());
+    }
+  }
+  return names;
+}
+
 type SplitText = ts.CallExpression & {
   expression: ts.PropertyAccessExpression & { expression: ts.StringLiteral };
+  arguments: readonly [ts.StringLiteral];
 };
 
-/** `"a b".split(" ")`, as the compiler writes lists of words: shorter, but to be done each time. */
+/** `"a b".split(" ")`, or `"ab".split("")`, as the compiler writes lists of words: shorter, but to be done each time. */
 function isSplitText(node: ts.Node): node is SplitText {
   if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return false;
   const { expression: text, name } = node.expression;
   const [sign, limit] = node.arguments;
   return ts.isStringLiteral(text) && name.text === "split" && limit === undefined &&
-    sign !== undefined && ts.isStringLiteral(sign) && sign.text === " ";
+    sign !== undefined && ts.isStringLiteral(sign);
 }
 
 /** What the compiler makes of what the flags name. */

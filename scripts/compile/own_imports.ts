@@ -9,7 +9,7 @@ import ts from "typescript";
 /** What modules that only name parts of another one call them, by the specifier they are imported with. */
 export type Facades = ReadonlyMap<string, readonly Naming[]>;
 
-interface Naming {
+export interface Naming {
   /** As the other module exports it. */
   from: string;
   /** As this one does. */
@@ -49,11 +49,16 @@ export function withoutOwnImports(text: string, facades: Facades): string {
       locals.set(name.text, (propertyName ?? name).text);
     }
   }
+  const localOf = (exported: string) => {
+    const local = locals.get(exported);
+    if (local === undefined) throw new Error(`nothing is exported as ${exported}`);
+    return local;
+  };
   let [result, at] = ["", 0];
   const visit = (node: ts.Node) => {
     const facade = facades.get(importedBy(node) ?? "");
     if (facade === undefined) return void node.forEachChild(visit);
-    const parts = facade.map(({ from, to }) => `${to}: ${locals.get(from)}`);
+    const parts = facade.map(({ from, to }) => `${to}: ${localOf(from)}`);
     result += `${text.slice(at, node.getStart())}Promise.resolve({ ${parts.join(", ")} })`;
     at = node.end;
   };

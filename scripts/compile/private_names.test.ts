@@ -26,8 +26,15 @@ test("classes do the same without private names", async () => {
 });
 
 test("a private name gets one that nothing else has", () => {
-  const text = withoutPrivateNames("class A { #a = 1; _a1 = 2; get() { return this.#a; } }");
-  expect(text).toBe("class A {  _a2 = 1; _a1 = 2; get() { return this. _a2; } }");
+  const text = withoutPrivateNames("class A { #a = 1; _a_1 = 2; get() { return this.#a; } }");
+  expect(text).toBe("class A {  _a_2 = 1; _a_1 = 2; get() { return this. _a_2; } }");
+});
+
+test("no two private names get the same", () => {
+  const fields = Array.from({ length: 20 }, () => "#x; #x1; #x_1;");
+  const text = withoutPrivateNames(fields.map((all, i) => `class A${i} { ${all} }`).join("\n"));
+  const names = text.match(/_x\w+/g) ?? [];
+  expect(new Set(names).size).toBe(60);
 });
 
 test("asking whether an object has a private name is refused", () => {

@@ -1,7 +1,7 @@
 /** Gives what is private in classes public names that nothing else has: for tools that do not know `#name`. */
 import ts from "typescript";
 
-/** The JavaScript module `text` with `_name1` in the place of `#name`. Throws at `#name in object`, which says more. */
+/** The JavaScript module `text` with `_name_1` in the place of `#name`. Throws at `#name in object`, which says more. */
 export function withoutPrivateNames(text: string): string {
   const source = ts.createSourceFile("module.js", text, ts.ScriptTarget.ESNext, true);
   const names = new Map<ts.Node, Map<string, string>>();
@@ -10,7 +10,7 @@ export function withoutPrivateNames(text: string): string {
     const own = names.get(classDeclaring(identifier)) ?? new Map<string, string>();
     let name = own.get(identifier.text);
     while (name === undefined || text.includes(name) && !own.has(identifier.text)) {
-      name = `_${identifier.text.slice(1)}${++count}`;
+      name = `_${identifier.text.slice(1)}_${++count}`;
     }
     names.set(classDeclaring(identifier), own.set(identifier.text, name));
     return name;

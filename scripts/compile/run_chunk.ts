@@ -46,25 +46,27 @@ export async function runChunk(root: string): Promise<BunPlugin> {
 }
 
 /** The modules of each piece; all need the first. */
-export function pieces(graph: Graph): Set<string>[] {
+function pieces(graph: Graph): { start: Set<string>; others: Set<string>[] } {
   const [run, exec] = [reached(graph, ...START), reached(graph, EXEC)];
   const [here, lists] = [reached(graph, ...EXEC_HERE), reached(graph, ...LISTS)];
   const settings = reached(graph, SETTINGS);
   const start = run.union(exec.union(here).intersection(lists.union(settings)))
     .union(lists.intersection(settings)).union(exec.intersection(here));
   const besides = here.difference(exec);
-  return [start, ...[exec, besides, lists, settings].map((piece) => piece.difference(start))];
+  return {
+    start,
+    others: [exec, besides, lists, settings].map((piece) => piece.difference(start)),
+  };
 }
 
 /** What each module is made to import beside its own imports. */
 function additions(graph: Graph): Map<string, Set<string>> {
-  const all = pieces(graph);
+  const { start, others } = pieces(graph);
   const added = new Map<string, Set<string>>();
   for (const entry of laterEntries(graph)) {
     const own = reached(graph, entry);
-    const met = all.filter((piece) => !piece.isDisjointFrom(own));
-    const more = new Set(met.flatMap((piece) => [...piece]));
-    if (more.size > 0) added.set(entry, more.union(all[0] ?? more));
+    const met = [start, ...others].filter((piece) => !piece.isDisjointFrom(own));
+    if (met.length > 0) added.set(entry, met.reduce((all, piece) => all.union(piece), start));
   }
   return added;
 }
