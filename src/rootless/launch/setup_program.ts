@@ -128,6 +128,8 @@ export function beginProgram({ userns, namespaces, channel, cgroup }: BeginInput
   program.op("die with the parent", "prctl", [PR.SET_PDEATHSIG, SIGKILL]);
   program.op("close the other side", "close", [channel.ours]);
   program.op("lead a session", "setsid");
+  // What does not depend on the root, while nothing else can be done.
+  if (namespaces.includes("network")) opLoopbackUp(program);
   opAwait(program, "wait for the rest of the program", channel.theirs);
   return { program, pid };
 }
@@ -241,7 +243,6 @@ function opFileSystems(
     for (const device of devices) opBindDevice(program, device);
     opDeviceLinks(program);
   }
-  if (hasNamespace(spec, "network")) opLoopbackUp(program);
   opSysctls(program, linux.sysctl);
   opReadOnly(program, linux.readonlyPaths);
   opMask(program, linux.maskedPaths);
