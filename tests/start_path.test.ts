@@ -70,8 +70,8 @@ test("--version loads one small module", async () => {
   expect([...await loadedWith("src/main.ts")]).toEqual(["src/main.ts"]);
 });
 
-/** The pieces of the executable by their names. */
-async function executablePieces(): Promise<Map<string, string>> {
+/** What the sources are bundled to first, by its names; functions still have theirs. */
+async function bundledPieces(): Promise<Map<string, string>> {
   const { outputs } = await Bun.build({
     entrypoints: [join(ROOT, "src/main.ts")],
     target: "bun",
@@ -102,7 +102,7 @@ function loadedPieces(pieces: ReadonlyMap<string, string>, code: string): Set<st
 }
 
 test("sources are bundled to few pieces for a command: what a run needs, and one or two of its own", async () => {
-  const pieces = await executablePieces();
+  const pieces = await bundledPieces();
   const first = loadedPieces(pieces, "async function cliMain");
   expect(first.size).toBe(1);
   const loaded = (code: string) => loadedPieces(pieces, code).difference(first).size;

@@ -1,7 +1,7 @@
 /** Bundles the sources into modules of plain JavaScript, few, and the one that a start loads with few functions. */
 import { basename, dirname, join } from "node:path";
 import { inlinedFunctions } from "./inlined_functions.ts";
-import { facadeOf, type Naming, withoutOwnImports } from "./own_imports.ts";
+import { facadeOf, withoutOwnImports } from "./own_imports.ts";
 import { runChunk } from "./run_chunk.ts";
 
 const ENTRY = "src/main.ts";
@@ -35,10 +35,9 @@ async function mergeStart(paths: readonly string[], folder: string): Promise<voi
   for (const path of paths) texts.set(path, await Bun.file(path).text());
   const [path, text] = [...texts].find(([, text]) => text.includes(STARTS)) ?? [];
   if (path === undefined || text === undefined) throw new Error(`no module has "${STARTS}"`);
-  const facades = new Map<string, readonly Naming[]>();
-  for (const [other, content] of texts) {
-    const facade = dirname(other) === dirname(path) && facadeOf(content, `./${basename(path)}`);
-    if (facade) facades.set(`./${basename(other)}`, facade);
-  }
-  await Bun.write(path, await inlinedFunctions(withoutOwnImports(text, facades), folder));
+  const facade = (specifier: string) => {
+    const content = texts.get(join(dirname(path), specifier));
+    return content === undefined ? undefined : facadeOf(content, `./${basename(path)}`);
+  };
+  await Bun.write(path, await inlinedFunctions(withoutOwnImports(text, facade), folder));
 }

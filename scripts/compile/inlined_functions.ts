@@ -9,6 +9,7 @@
  */
 import { join } from "node:path";
 import ts from "typescript";
+import { type Export, exportsOf, parsedModule, rewritten } from "./module_text.ts";
 import { withoutPrivateNames } from "./private_names.ts";
 
 /** Stand for what the compiler would look up itself. */
@@ -32,7 +33,7 @@ export async function inlinedFunctions(text: string, folder: string): Promise<st
   await Bun.write(outside, `/** @externs */\n${externs.join("")}`);
   // Named twice, so that nothing is only used there and moved into the call.
   const named = `${EXPORTS}(${exports.map(({ local }) => local).join(", ")});\n`;
-  await Bun.write(input, body + named + named);
+  await Bun.write(input, `${body}\n${named}${named}`);
   const result = await compiled([...FLAGS, `--js=${input}`, `--externs=${outside}`]);
   return `${imports.join("\n")}\n` + joined(result, exports.map(({ exported }) => exported));
 }
@@ -41,23 +42,23 @@ interface Parts {
   imports: string[];
   /** What the imports bring. */
   names: string[];
-  exports: { local: string; exported: string }[];
+  exports: Export[];
   body: string;
 }
 
 /** The module without what connects it with others. */
 function separated(text: string): Parts {
-  const source = ts.createSourceFile("module.js", text, ts.ScriptTarget.ESNext, true);
-  const parts: Parts = { imports: [], names: [], exports: [], body: "" };
-  for (const statement of source.statements) {
-    if (ts.isImportDeclaration(statement)) {
-      parts.imports.push(statement.getText());
-      parts.names.push(...importedNames(statement));
-    } else if (ts.isExportDeclaration(statement)) {
-      parts.exports.push(...exportedNames(statement));
-    } else parts.body += `${withAlias(statement, text)}\n`;
-  }
-  return parts;
+  const source = parsedModule(text);
+  const imports = source.statements.filter(ts.isImportDeclaration);
+  return {
+    imports: imports.map((statement) => statement.getText()),
+    names: imports.flatMap(importedNames),
+    exports: exportsOf(source),
+    body: rewritten(source, (node) => {
+      if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return "";
+      return node.kind === ts.SyntaxKind.ImportKeyword ? IMPORT : undefined;
+    }),
+  };
 }
 
 function importedNames({ importClause, moduleSpecifier }: ts.ImportDeclaration): string[] {
@@ -69,52 +70,21 @@ function importedNames({ importClause, moduleSpecifier }: ts.ImportDeclaration):
   return namedBindings.elements.map(({ name }) => name.text);
 }
 
-function exportedNames({ exportClause, moduleSpecifier }: ts.ExportDeclaration) {
-  if (moduleSpecifier || !exportClause || !ts.isNamedExports(exportClause)) {
-    throw new Error("export: only of names of the module");
-  }
-  return exportClause.elements.map(({ propertyName, name }) => ({
-    local: (propertyName ?? name).text,
-    exported: name.text,
-  }));
-}
-
-/** A statement with another name for `import()`. */
-function withAlias(statement: ts.Statement, text: string): string {
-  let [result, at] = ["", statement.getStart()];
-  const visit = (node: ts.Node) => {
-    if (node.kind === ts.SyntaxKind.ImportKeyword) {
-      result += text.slice(at, node.getStart()) + IMPORT;
-      at = node.end;
-    }
-    node.forEachChild(visit);
-  };
-  visit(statement);
-  return result + text.slice(at, statement.end);
-}
-
 /** Undoes what separated() did; `exported` are the names of what the last call is given. */
 function joined(text: string, exported: readonly string[]): string {
-  const source = ts.createSourceFile("module.js", text, ts.ScriptTarget.ESNext, true);
-  let [result, at] = ["", 0];
+  const source = parsedModule(text);
   let values: string[] = [];
-  const visit = (node: ts.Node) => {
-    if (ts.isCallExpression(node) && node.expression.getText() === EXPORTS) {
-      values = node.arguments.map((value) => value.getText());
-      result += `${text.slice(at, node.getStart())}0`;
-      at = node.end;
-    } else if (ts.isIdentifier(node) && node.text === IMPORT) {
-      result += `${text.slice(at, node.getStart())}import`;
-      at = node.end;
-    } else if (isSplitText(node)) {
+  let result = rewritten(source, (node) => {
+    if (ts.isIdentifier(node) && node.text === IMPORT) return "import";
+    if (isSplitText(node)) {
       const { expression: { expression: words }, arguments: [sign] } = node;
-      result += text.slice(at, node.getStart()) + JSON.stringify(words.text.split(sign.text));
-      at = node.end;
-    } else node.forEachChild(visit);
-  };
-  visit(source);
+      return JSON.stringify(words.text.split(sign.text));
+    }
+    if (!ts.isCallExpression(node) || node.expression.getText() !== EXPORTS) return undefined;
+    values = node.arguments.map((value) => value.getText());
+    return "0";
+  });
   if (values.length !== exported.length) throw new Error("not all that is exported is left");
-  result += text.slice(at);
   const own = namesOf(source);
   const names = values.map((value, i) => {
     // Itself, where it has a name: it may change.

@@ -5,9 +5,7 @@
  * there already; that takes a start 0.1 ms each time.
  */
 import ts from "typescript";
-
-/** What modules that only name parts of another one call them, by the specifier they are imported with. */
-export type Facades = ReadonlyMap<string, readonly Naming[]>;
+import { exportsOf, parsedModule, rewritten } from "./module_text.ts";
 
 export interface Naming {
   /** As the other module exports it. */
@@ -18,56 +16,41 @@ export interface Naming {
 
 /** What the module `text` calls the exports of `piece`; undefined when it is or imports something else, too. */
 export function facadeOf(text: string, piece: string): Naming[] | undefined {
-  const { statements } = parsed(text);
+  const source = parsedModule(text);
   const known = new Map<string, string>();
+  for (const statement of source.statements) {
+    if (ts.isExportDeclaration(statement) && !statement.moduleSpecifier) continue;
+    const names = ts.isImportDeclaration(statement) ? namesFrom(statement, piece) : undefined;
+    if (names === undefined) return undefined;
+    for (const { name, propertyName } of names) known.set(name.text, (propertyName ?? name).text);
+  }
   const namings: Naming[] = [];
-  for (const statement of statements) {
-    if (ts.isImportDeclaration(statement)) {
-      const names = namesFrom(statement, piece);
-      if (names === undefined) return undefined;
-      for (const { name, propertyName } of names) {
-        known.set(name.text, (propertyName ?? name).text);
-      }
-    } else if (ts.isExportDeclaration(statement) && !statement.moduleSpecifier) {
-      for (const { name, propertyName } of exportsOf(statement)) {
-        const from = known.get((propertyName ?? name).text);
-        if (from === undefined) return undefined;
-        namings.push({ from, to: name.text });
-      }
-    } else return undefined;
+  for (const { local, exported } of exportsOf(source)) {
+    const from = known.get(local);
+    if (from === undefined) return undefined;
+    namings.push({ from, to: exported });
   }
   return namings;
 }
 
-/** The module `text`, which does not load `facades` of its own. */
-export function withoutOwnImports(text: string, facades: Facades): string {
-  const source = parsed(text);
-  const locals = new Map<string, string>();
-  for (const statement of source.statements) {
-    if (!ts.isExportDeclaration(statement)) continue;
-    for (const { name, propertyName } of exportsOf(statement)) {
-      locals.set(name.text, (propertyName ?? name).text);
-    }
-  }
+/** The module `text`, which does not load facades of its own; `facade` says what is one, by what it is imported as. */
+export function withoutOwnImports(
+  text: string,
+  facade: (specifier: string) => readonly Naming[] | undefined,
+): string {
+  const source = parsedModule(text);
+  const locals = new Map(exportsOf(source).map(({ exported, local }) => [exported, local]));
   const localOf = (exported: string) => {
     const local = locals.get(exported);
     if (local === undefined) throw new Error(`nothing is exported as ${exported}`);
     return local;
   };
-  let [result, at] = ["", 0];
-  const visit = (node: ts.Node) => {
-    const facade = facades.get(importedBy(node) ?? "");
-    if (facade === undefined) return void node.forEachChild(visit);
-    const parts = facade.map(({ from, to }) => `${to}: ${localOf(from)}`);
-    result += `${text.slice(at, node.getStart())}Promise.resolve({ ${parts.join(", ")} })`;
-    at = node.end;
-  };
-  visit(source);
-  return result + text.slice(at);
-}
-
-function parsed(text: string): ts.SourceFile {
-  return ts.createSourceFile("module.js", text, ts.ScriptTarget.ESNext, true);
+  return rewritten(source, (node) => {
+    const specifier = importedBy(node);
+    const parts = specifier === undefined ? undefined : facade(specifier);
+    const named = parts?.map(({ from, to }) => `${to}: ${localOf(from)}`);
+    return named && `Promise.resolve({ ${named.join(", ")} })`;
+  });
 }
 
 /** The specifier of an `import("...")`. */
@@ -86,8 +69,4 @@ function namesFrom(
   const { name, namedBindings } = importClause;
   const all = !name && namedBindings && ts.isNamedImports(namedBindings);
   return all ? namedBindings.elements : undefined;
-}
-
-function exportsOf({ exportClause }: ts.ExportDeclaration): readonly ts.ExportSpecifier[] {
-  return exportClause && ts.isNamedExports(exportClause) ? exportClause.elements : [];
 }

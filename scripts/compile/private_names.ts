@@ -1,30 +1,25 @@
 /** Gives what is private in classes public names that nothing else has: for tools that do not know `#name`. */
 import ts from "typescript";
+import { parsedModule, rewritten } from "./module_text.ts";
 
 /** The JavaScript module `text` with `_name_1` in the place of `#name`. Throws at `#name in object`, which says more. */
 export function withoutPrivateNames(text: string): string {
-  const source = ts.createSourceFile("module.js", text, ts.ScriptTarget.ESNext, true);
   const names = new Map<ts.Node, Map<string, string>>();
-  let [result, at, count] = ["", 0, 0];
-  const nameOf = (identifier: ts.PrivateIdentifier) => {
-    const own = names.get(classDeclaring(identifier)) ?? new Map<string, string>();
-    let name = own.get(identifier.text);
-    while (name === undefined || text.includes(name) && !own.has(identifier.text)) {
-      name = `_${identifier.text.slice(1)}_${++count}`;
-    }
-    names.set(classDeclaring(identifier), own.set(identifier.text, name));
+  let count = 0;
+  const fresh = (like: string) => {
+    let name;
+    do name = `_${like.slice(1)}_${++count}`; while (text.includes(name));
     return name;
   };
-  const visit = (node: ts.Node) => {
-    if (ts.isPrivateIdentifier(node)) {
-      // `async#name` is two words.
-      result += `${text.slice(at, node.getStart())} ${nameOf(node)}`;
-      at = node.end;
-    }
-    node.forEachChild(visit);
-  };
-  visit(source);
-  return result + text.slice(at);
+  return rewritten(parsedModule(text), (node) => {
+    if (!ts.isPrivateIdentifier(node)) return undefined;
+    const owner = classDeclaring(node);
+    const own = names.get(owner) ?? new Map<string, string>();
+    const name = own.get(node.text) ?? fresh(node.text);
+    names.set(owner, own.set(node.text, name));
+    // `async#name` is two words.
+    return ` ${name}`;
+  });
 }
 
 /** The innermost class around `name` that has it. */

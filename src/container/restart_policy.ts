@@ -64,5 +64,6 @@ export function startsAgain(policy: RestartPolicy | undefined, life: EndedLife):
 export function nextPause(previous: number | undefined, lasted: number): number {
   if (previous === undefined || lasted >= PAUSE.forgiven) return PAUSE.first;
   const doubled = previous * 2;
+  // Not Math.min: a monitor's start would pay for Math (docs/architecture.md).
   return doubled < PAUSE.longest ? doubled : PAUSE.longest;
 }
